@@ -1,0 +1,1 @@
+//! Managed OAuth 2.0 tokens for applications that need them.

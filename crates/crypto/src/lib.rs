@@ -1,0 +1,1 @@
+//! Secrets, digests, passwords, keys, signatures: the only crate that touches primitives.

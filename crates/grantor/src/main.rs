@@ -1,0 +1,3 @@
+//! Grantor: an access-control platform in one binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Protect an API: verify tokens offline or by introspection, scope and owner rules.

@@ -1,0 +1,1 @@
+//! Endpoints, dialects, management API and jobs: load, let the rules decide, write.

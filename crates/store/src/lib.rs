@@ -1,0 +1,1 @@
+//! What must be remembered, as a port, with the contract every backend passes.
