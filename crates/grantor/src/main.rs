@@ -1,3 +1,60 @@
 //! Grantor: an access-control platform in one binary.
+//!
+//! | module         | what it holds                                                      |
+//! |----------------|--------------------------------------------------------------------|
+//! | [`commands`]   | one file per subcommand, and the table that joins them             |
+//! | [`failure`]    | how an error is told on stderr: the chain of causes, and a hint    |
+//! | [`logging`]    | where log lines go, and in which form                              |
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage (clap).
 
-fn main() {}
+mod commands;
+mod failure;
+mod logging;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::commands::Command;
+
+/// An access-control platform in one binary: authorization server, registries and tools.
+#[derive(Debug, Parser)]
+#[command(name = "grantor", version, propagate_version = true, infer_subcommands = true)]
+struct Cli {
+    /// Say more on stderr; twice for debugging. `GRANTOR_LOG` (as `RUST_LOG`) says it in detail.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logging::start(cli.verbose, cli.command.log_format());
+    let done = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(cli.command.run()));
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            failure::tell(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,36 @@
+//! The subcommands: one file each, joined by this table.
+//!
+//! To add one: a file with an `Args` struct (its `--help` carries examples) and
+//! `run(args) -> anyhow::Result<ExitCode>` (async or not), a `mod` line, a variant and a row in
+//! [`Command::run`]. A command that logs for a collector also gets a row in [`Command::log_format`].
+
+mod completions;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::logging::LogFormat;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+}
+
+impl Command {
+    /// Runs it; the exit code is the command's own.
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Completions(args) => completions::run(&args),
+        }
+    }
+
+    /// How it logs: tools talk to a person, servers to a collector.
+    pub(crate) fn log_format(&self) -> LogFormat {
+        match self {
+            Self::Completions(_) => LogFormat::Text,
+        }
+    }
+}
