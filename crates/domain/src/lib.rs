@@ -1,1 +1,39 @@
-//! The rules of the authorization server, as plain functions.
+//! The rules of the authorization server, as plain functions, and the things they are about.
+//!
+//! A rule takes a parsed request, the facts the store had about it and the time, and returns
+//! either what to grant or why not. It never awaits, never asks for the time, never makes a random
+//! choice it was not handed bytes for. So every sentence of the specifications that says MUST can
+//! be a unit test that runs in microseconds.
+//!
+//! | what                    | module            | specification                        |
+//! |-------------------------|-------------------|--------------------------------------|
+//! | the one decision        | [`decision`]      | `design.md` 3                        |
+//! | reading parameters      | [`params`]        | RFC 6749 §3.1, §3.2                  |
+//! | who is the client       | [`client_auth`]   | RFC 6749 §2.3, RFC 7523              |
+//! | token requests          | [`token`]         | RFC 6749 §4.3, §4.4, §6              |
+//! | what a token says       | [`issue`]         | RFC 9068, STUPS, `design.md` 4       |
+//! | refresh and reuse       | [`refresh`]       | RFC 6749 §6, RFC 9700 §4.14          |
+//! | what is dead            | [`revocation`]    | RFC 7009, Plan B revocation          |
+//! | what may be said        | [`introspect`]    | RFC 7662 §2.1, §4                    |
+//! | failed attempts         | [`throttle`]      | NIST SP 800-63B-4 §3.2.2             |
+//! | changes of the registry | [`registry`]      |                                      |
+//!
+//! Where we differ from a specification on purpose, `docs/divergences.md` says so by section.
+
+pub mod application;
+pub mod assignment;
+pub mod audit;
+pub mod client;
+pub mod consent;
+pub mod document;
+mod document_default;
+pub mod grant;
+pub mod group;
+pub mod realm;
+pub mod resource_type;
+pub mod revocation;
+pub mod scope;
+pub mod signing_key;
+pub mod tenant;
+pub mod throttle;
+pub mod user;

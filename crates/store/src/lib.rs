@@ -1,1 +1,443 @@
-//! What must be remembered, as a port, with the contract every backend passes.
+//! What must be remembered, as a port; and the contract that every backend passes.
+//!
+//! # One shape for everything atomic
+//!
+//! Whatever must be atomic is an [`Operation`]: what to **claim**, and the **rule** that judges
+//! what was claimed and returns the [`Effects`] to write. The backend begins, loads and locks the
+//! claims, calls the rule, writes its effects, and commits; an error on the way leaves nothing
+//! behind. The rule is pure, so it runs on the SQLite writer thread (between many others that one
+//! commit makes durable) and inside a PostgreSQL transaction (again after a serialization failure)
+//! alike, and no lock is held across anything slow.
+//!
+//! So a backend knows how to claim and how to write, and never why. What an operation means is
+//! said once, in [`operations`], for both.
+//!
+//! # Reads
+//!
+//! Everything else is a read that stands alone. Point reads are cheap and run inline; pages are
+//! bounded by their query.
+//!
+//! # Followers
+//!
+//! Every change of a document appends to the change sequence, every revocation to the revocation
+//! sequence. Whoever caches reads the sequence behind its cursor ([`Store::changes`],
+//! [`Store::revocations`]); a change is never skipped, in whatever order transactions commit.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use grantor_domain::audit::AuditEvent;
+use grantor_domain::document::{Document, DocumentKey, Kind, StoredDocument, Versioned};
+use grantor_domain::grant::Grant;
+use grantor_domain::revocation::Revocation;
+use grantor_domain::throttle::Attempts;
+use grantor_oauth_types::id::{DecisionId, GrantId, GroupId, UserId};
+use grantor_oauth_types::name::TenantName;
+use jiff::Timestamp;
+
+pub mod contract;
+mod error;
+pub mod operations;
+mod query;
+
+pub use error::StoreError;
+pub use query::{AuditQuery, DocumentQuery, GrantQuery};
+
+/// A backend.
+#[async_trait]
+pub trait Store: fmt::Debug + Send + Sync + 'static {
+    /// Claims, judges, writes and commits; or leaves everything as it was.
+    ///
+    /// When it returns `Ok`, what the rule wrote survives `kill -9` (REL-001). When the outcome of
+    /// a commit is not known, it returns [`StoreError::Unavailable`] and a retry is safe (REL-011).
+    async fn transact(&self, operation: Operation) -> Result<(), StoreError>;
+
+    /// Finds a document by one of its keys.
+    async fn document(&self, key: &DocumentKey) -> Result<Option<StoredDocument>, StoreError>;
+
+    /// Lists documents of one kind and tenant, ordered by id, behind a cursor.
+    async fn documents(&self, query: &DocumentQuery) -> Result<Vec<StoredDocument>, StoreError>;
+
+    /// Every group the user belongs to at this moment, directly or through nested groups, to the
+    /// depth of [`grantor_domain::group::MAX_NESTING`].
+    async fn groups_of(
+        &self,
+        tenant: &TenantName,
+        user: UserId,
+    ) -> Result<Vec<GroupId>, StoreError>;
+
+    /// Finds a grant.
+    async fn grant(&self, tenant: &TenantName, id: GrantId) -> Result<Option<Grant>, StoreError>;
+
+    /// Lists grants, newest first, behind a cursor.
+    async fn grants(&self, query: &GrantQuery) -> Result<Vec<Grant>, StoreError>;
+
+    /// The change sequence behind `after`, oldest first.
+    async fn changes(&self, after: i64, limit: usize) -> Result<Vec<Change>, StoreError>;
+
+    /// Where the change sequence ends now.
+    async fn last_change(&self) -> Result<i64, StoreError>;
+
+    /// The revocation sequence of a tenant behind `after`, oldest first.
+    async fn revocations(
+        &self,
+        tenant: &TenantName,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<(i64, Revocation)>, StoreError>;
+
+    /// Audit events, oldest first, behind a cursor; with their place in the chain.
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditRow>, StoreError>;
+
+    /// The event that carries a decision; issue events are found inside their batch.
+    async fn decision(
+        &self,
+        tenant: &TenantName,
+        id: DecisionId,
+    ) -> Result<Option<AuditEvent>, StoreError>;
+
+    /// Links up to `limit` events to the end of the hash chain, in the order in which they were
+    /// committed, and adds the checkpoint that `sign` makes over the new head (SEC-191). Returns
+    /// how many were linked. Two nodes that try at once take turns.
+    async fn link_audit(&self, limit: usize, sign: CheckpointSigner) -> Result<usize, StoreError>;
+
+    /// The signed checkpoints behind a link number, oldest first.
+    async fn checkpoints(&self, after: i64, limit: usize) -> Result<Vec<Checkpoint>, StoreError>;
+
+    /// Deletes up to `limit` rows of each sort that no answer can depend on any more.
+    async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
+
+    /// Whether the database answers, in well under a second.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Streams everything, as it is at one moment, in chunks (REL-040).
+    async fn dump(&self, sink: tokio::sync::mpsc::Sender<Vec<DumpRow>>) -> Result<(), StoreError>;
+
+    /// Writes dumped rows into an empty, migrated database. Refuses one that is not empty.
+    async fn load(&self, rows: Vec<DumpRow>) -> Result<(), StoreError>;
+}
+
+/// Reading documents as what they are.
+#[async_trait]
+pub trait Documents {
+    /// Finds and decodes.
+    async fn find<D: Document>(
+        &self,
+        key: &DocumentKey,
+    ) -> Result<Option<Versioned<D>>, StoreError>;
+
+    /// Lists and decodes.
+    async fn list<D: Document>(
+        &self,
+        query: &DocumentQuery,
+    ) -> Result<Vec<Versioned<D>>, StoreError>;
+}
+
+#[async_trait]
+impl Documents for dyn Store {
+    async fn find<D: Document>(
+        &self,
+        key: &DocumentKey,
+    ) -> Result<Option<Versioned<D>>, StoreError> {
+        Ok(self.document(key).await?.map(|stored| stored.decode()).transpose()?)
+    }
+
+    async fn list<D: Document>(
+        &self,
+        query: &DocumentQuery,
+    ) -> Result<Vec<Versioned<D>>, StoreError> {
+        let stored = self.documents(query).await?;
+        Ok(stored.iter().map(StoredDocument::decode).collect::<Result<_, _>>()?)
+    }
+}
+
+/// Something atomic: what to claim, and the rule that judges it.
+pub struct Operation {
+    /// What the rule must know; loaded and locked, in this order
+    pub claims: Vec<Claim>,
+    /// Judges what was found. Called again if the database asks for a retry, so it must be pure
+    pub rule: Rule,
+}
+
+/// A pure rule inside an operation. An `Err` undoes the operation.
+pub type Rule = Arc<dyn Fn(&Claimed) -> Result<Effects, StoreError> + Send + Sync>;
+
+impl fmt::Debug for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operation").field("claims", &self.claims).finish_non_exhaustive()
+    }
+}
+
+/// What an operation needs to know and keep others from changing until it is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// A document
+    Document(DocumentKey),
+    /// All documents of a kind that hang on a parent (to cascade or to refuse a deletion); at
+    /// most [`MAX_CHILDREN`]
+    Children {
+        /// Whose
+        tenant: TenantName,
+        /// Which kind
+        kind: Kind,
+        /// [`Document::parent`]
+        parent: String,
+    },
+    /// A grant
+    Grant(TenantName, GrantId),
+    /// The failure counter of an account
+    Attempts(TenantName, String),
+    /// A mark that something was used: present if it was and is still remembered
+    Used(UsedKind, Vec<u8>),
+}
+
+/// The most children a claim loads; an operation on more is refused as too large.
+pub const MAX_CHILDREN: usize = 10_000;
+
+/// What can be used only once. Separate spaces: a value of one kind never counts as another
+/// (SEC-049).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UsedKind {
+    /// The `jti` of a client assertion (RFC 7523 §3)
+    AssertionJti,
+    /// The one-time secret of the first administrator (SEC-168)
+    Bootstrap,
+}
+
+impl UsedKind {
+    /// The spelling in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AssertionJti => "assertion_jti",
+            Self::Bootstrap => "bootstrap",
+        }
+    }
+}
+
+/// What was found under the claims, in their order.
+#[derive(Debug)]
+pub struct Claimed {
+    found: Vec<Found>,
+}
+
+/// What was found under one claim.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    /// Under [`Claim::Document`]
+    Document(Option<StoredDocument>),
+    /// Under [`Claim::Children`]
+    Children(Vec<StoredDocument>),
+    /// Under [`Claim::Grant`]
+    Grant(Option<Box<Grant>>),
+    /// Under [`Claim::Attempts`]; zero when there is no counter
+    Attempts(Attempts),
+    /// Under [`Claim::Used`]
+    Used(bool),
+}
+
+impl Claimed {
+    /// For backends: what was found, in the order of the claims.
+    pub fn new(found: Vec<Found>) -> Self {
+        Self { found }
+    }
+
+    /// What was found under the claim with this number. Asking for another sort than was claimed
+    /// is a mistake in the operation.
+    pub fn document<D: Document>(&self, claim: usize) -> Result<Option<Versioned<D>>, StoreError> {
+        match &self.found[claim] {
+            Found::Document(stored) => {
+                Ok(stored.as_ref().map(StoredDocument::decode).transpose()?)
+            }
+            other => unreachable!("claim {claim} is no document but {other:?}"),
+        }
+    }
+
+    /// The children found under the claim with this number.
+    pub fn children<D: Document>(&self, claim: usize) -> Result<Vec<Versioned<D>>, StoreError> {
+        match &self.found[claim] {
+            Found::Children(stored) => {
+                Ok(stored.iter().map(StoredDocument::decode).collect::<Result<_, _>>()?)
+            }
+            other => unreachable!("claim {claim} is no list but {other:?}"),
+        }
+    }
+
+    /// The grant found under the claim with this number.
+    pub fn grant(&self, claim: usize) -> Option<&Grant> {
+        match &self.found[claim] {
+            Found::Grant(grant) => grant.as_deref(),
+            other => unreachable!("claim {claim} is no grant but {other:?}"),
+        }
+    }
+
+    /// The counter found under the claim with this number.
+    pub fn attempts(&self, claim: usize) -> Attempts {
+        match &self.found[claim] {
+            Found::Attempts(attempts) => *attempts,
+            other => unreachable!("claim {claim} is no counter but {other:?}"),
+        }
+    }
+
+    /// Whether the mark claimed under this number was there.
+    pub fn used(&self, claim: usize) -> bool {
+        match &self.found[claim] {
+            Found::Used(used) => *used,
+            other => unreachable!("claim {claim} is no mark but {other:?}"),
+        }
+    }
+}
+
+/// What a rule wants written, in this order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Effects(pub Vec<Effect>);
+
+/// One thing to write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Adds or replaces a document, and appends to the change sequence
+    Put(StoredDocument, Expect),
+    /// Deletes a document by id, and appends to the change sequence; nothing if it is not there
+    Delete(TenantName, Kind, String),
+    /// Adds a grant
+    OpenGrant(Box<Grant>),
+    /// Replaces a grant that was claimed
+    UpdateGrant(Box<Grant>),
+    /// Ends every live grant of a user, a client, or both (`None` is any), at this moment
+    EndGrants {
+        /// Whose
+        tenant: TenantName,
+        /// Of which user
+        user: Option<UserId>,
+        /// Of which client
+        client: Option<grantor_oauth_types::name::ClientId>,
+        /// When
+        at: Timestamp,
+    },
+    /// Appends to the revocation sequence of its tenant
+    Revoke(Box<Revocation>),
+    /// Keeps a counter; a zero count deletes it
+    SetAttempts(TenantName, String, Attempts),
+    /// Marks as used, and remembers it at least until then
+    MarkUsed(UsedKind, Vec<u8>, Timestamp),
+    /// Remembers an event
+    Audit(Box<AuditEvent>),
+    /// Remembers many issue events as one row, ordered by id: they are found through the ids of
+    /// the first and the last
+    AuditBatch(Vec<AuditEvent>),
+}
+
+/// What must be true of a document that is put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// There is none; [`StoreError::Conflict`] otherwise
+    New,
+    /// It has this version; [`StoreError::Stale`] otherwise
+    Version(i64),
+    /// Whatever there is
+    Any,
+}
+
+impl Effects {
+    /// Nothing to write.
+    pub const NONE: Self = Self(Vec::new());
+
+    /// With one more.
+    #[must_use]
+    pub fn and(mut self, effect: Effect) -> Self {
+        self.0.push(effect);
+        self
+    }
+
+    /// Puts a document.
+    #[must_use]
+    pub fn put<D: Document>(self, document: &D, expect: Expect) -> Self {
+        self.and(Effect::Put(StoredDocument::encode(document), expect))
+    }
+
+    /// Deletes a document.
+    #[must_use]
+    pub fn delete<D: Document>(self, document: &D) -> Self {
+        self.and(Effect::Delete(document.tenant().clone(), D::KIND, document.id()))
+    }
+
+    /// Remembers an event.
+    #[must_use]
+    pub fn audit(self, event: AuditEvent) -> Self {
+        self.and(Effect::Audit(Box::new(event)))
+    }
+}
+
+impl From<Effect> for Effects {
+    fn from(effect: Effect) -> Self {
+        Self(vec![effect])
+    }
+}
+
+/// A document was written or deleted, or a revocation was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its place in the sequence; larger than every one before it
+    pub seq: i64,
+    /// Where
+    pub tenant: TenantName,
+    /// What changed
+    pub what: Changed,
+}
+
+/// What changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// A document: its kind, id and parent (as they are after the change, or were before a
+    /// deletion)
+    Document(Kind, String, Option<String>),
+    /// The revocation sequence of the tenant grew
+    Revocations,
+}
+
+/// An audit row: an event or a batch of issue events, and its link in the chain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AuditRow {
+    /// Its place in the table; the cursor
+    pub seq: i64,
+    /// Its place in the chain; `None` until it is linked
+    pub link: Option<i64>,
+    /// The hash of the row before it in the chain
+    pub previous: Option<[u8; 32]>,
+    /// SHA-256 over `previous` and the body's bytes
+    pub hash: Option<[u8; 32]>,
+    /// The exact bytes that were hashed: JSON of an event, or an array of them
+    pub body: String,
+}
+
+/// A signed statement that the chain had this head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The link it speaks of
+    pub link: i64,
+    /// The hash of that link
+    pub hash: [u8; 32],
+    /// A compact JWS over link, hash and time
+    pub signed: String,
+}
+
+/// Signs a checkpoint: link number and hash in, compact JWS out.
+pub type CheckpointSigner = Arc<dyn Fn(i64, &[u8; 32]) -> String + Send + Sync>;
+
+/// The first link follows this.
+pub const CHAIN_START: [u8; 32] = [0; 32];
+
+/// The hash of a link: the one rule, for backends and for `audit verify`.
+pub fn link_hash(previous: &[u8; 32], body: &str) -> [u8; 32] {
+    grantor_crypto::digest::sha256_of(&[previous, body.as_bytes()])
+}
+
+/// A row of a dump: a table and its columns as JSON. Restoring needs no key: what is sealed stays
+/// sealed. The dump as a whole is encrypted by whoever writes it to a file.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct DumpRow {
+    /// The table
+    pub table: String,
+    /// Column name → value (blobs as base64url)
+    pub row: serde_json::Map<String, serde_json::Value>,
+}

@@ -1,0 +1,146 @@
+//! An OAuth client, as registered. RFC 6749 §2, RFC 7591 §2.
+
+use std::collections::BTreeSet;
+
+use grantor_crypto::alg::Algorithm;
+use grantor_crypto::digest::KeyedDigest;
+use grantor_oauth_types::client_auth::ClientAuthMethod;
+use grantor_oauth_types::grant_type::GrantType;
+use grantor_oauth_types::name::{ApplicationId, ClientId, RealmName, TenantName};
+use grantor_oauth_types::scope::Scopes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::document::{Document, Kind};
+
+/// A client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// Whose it is
+    pub tenant: TenantName,
+    /// Its identifier
+    pub id: ClientId,
+    /// For people: consent pages, lists
+    #[serde(default)]
+    pub name: String,
+    /// The application it belongs to
+    #[serde(default)]
+    pub application: Option<ApplicationId>,
+    /// A disabled client gets nothing (SEC-051)
+    #[serde(default = "crate::document_default::yes")]
+    pub enabled: bool,
+    /// Its one way to authenticate (SEC-052)
+    pub auth_method: ClientAuthMethod,
+    /// At most two live at once (SEC-160)
+    #[serde(default)]
+    pub secrets: Vec<StoredSecret>,
+    /// Public keys for `private_key_jwt`: a JWK set as registered, checked on the way in
+    #[serde(default)]
+    pub jwks: Option<serde_json::Value>,
+    /// Only these work (SEC-052)
+    #[serde(default)]
+    pub grant_types: BTreeSet<GrantType>,
+    /// Which realms' users it may act for; empty is every realm
+    #[serde(default)]
+    pub realms: Vec<RealmName>,
+    /// What it may ask for
+    #[serde(default)]
+    pub scopes: Scopes,
+    /// What it gets when it asks for nothing; empty is the realm's default
+    #[serde(default)]
+    pub default_scopes: Scopes,
+    /// The identifiers of the resource server this client is, if it is one: it may introspect
+    /// tokens whose audience contains one of them (SEC-103)
+    #[serde(default)]
+    pub audiences: Vec<String>,
+    /// How its tokens read
+    #[serde(default)]
+    pub token_profile: TokenProfile,
+    /// What its tokens are made of
+    #[serde(default)]
+    pub token_format: TokenFormat,
+    /// Which algorithm signs its tokens; `None` is the tenant's
+    #[serde(default)]
+    pub signing_alg: Option<Algorithm>,
+    /// How long its access tokens live, in seconds; `None` is realm, then tenant
+    #[serde(default)]
+    pub access_token_seconds: Option<u32>,
+    /// Whether its users are not asked for consent, because the company answers for it
+    #[serde(default)]
+    pub consent_bypass: bool,
+    /// Weaker behaviour that old peers need; all off
+    #[serde(default)]
+    pub compat: Compat,
+}
+
+/// A client secret at rest: a keyed digest (SEC-056), and until when it works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredSecret {
+    /// HMAC under a key that is not in the database
+    pub digest: KeyedDigest,
+    /// When it was made
+    pub created: Timestamp,
+    /// When it stops to work; `None` is never
+    #[serde(default)]
+    pub expires: Option<Timestamp>,
+}
+
+/// The claim shape of access tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenProfile {
+    /// RFC 9068
+    #[default]
+    Rfc9068,
+    /// As Plan B writes them: compact, `scope` an array, `iss` the letter B
+    Stups,
+}
+
+/// What an access token is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenFormat {
+    /// Signed; verifiers need no connection
+    #[default]
+    Jwt,
+    /// Sealed; opaque to everyone but the server
+    Reference,
+}
+
+/// The switches of weaker behaviour, each with its fence (`security.md` N). All are off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, by design")]
+pub struct Compat {
+    /// The password grant (the realm must allow it too)
+    pub password_grant: bool,
+    /// Id and secret in Basic need not be form-encoded
+    pub basic_raw: bool,
+    /// Basic or body, whichever; still exactly one per request
+    pub any_secret_method: bool,
+}
+
+impl Client {
+    /// RFC 6749 §2.1: confidential clients can keep a credential.
+    pub fn is_confidential(&self) -> bool {
+        self.auth_method != ClientAuthMethod::None
+    }
+}
+
+impl Document for Client {
+    const KIND: Kind = Kind::Client;
+
+    fn tenant(&self) -> &TenantName {
+        &self.tenant
+    }
+
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn parent(&self) -> Option<String> {
+        self.application.as_ref().map(ToString::to_string)
+    }
+}

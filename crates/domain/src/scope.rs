@@ -1,0 +1,87 @@
+//! Which access to a resource type, and how it is granted.
+
+use std::collections::BTreeMap;
+
+use grantor_oauth_types::id::GroupId;
+use grantor_oauth_types::name::{ResourceTypeId, TenantName};
+use grantor_oauth_types::scope::ScopeToken;
+use serde::{Deserialize, Serialize};
+
+use crate::document::{Document, Kind};
+
+/// A scope of the catalogue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scope {
+    /// Whose it is
+    pub tenant: TenantName,
+    /// Its name on the wire: `sales_order.read`, or a base scope such as `uid`
+    pub token: ScopeToken,
+    /// `None` for base scopes, which concern no data of their own
+    #[serde(default)]
+    pub resource_type: Option<ResourceTypeId>,
+    /// How it is granted
+    pub rule: GrantRule,
+    /// What it is, by language
+    pub summary: BTreeMap<String, String>,
+    /// For developers
+    #[serde(default)]
+    pub description: String,
+    /// What an owner reads on the consent page, by language; falls back to the summary
+    #[serde(default)]
+    pub user_information: BTreeMap<String, String>,
+    /// 1 is harmless, 3 is critical
+    #[serde(default = "default_risk")]
+    pub risk: u8,
+    /// The level of login it needs
+    #[serde(default)]
+    pub required_acr: Option<String>,
+    /// Who approves assignments: a team or group, for people
+    #[serde(default)]
+    pub approver: Option<String>,
+    /// How long an assignment lasts unless it says otherwise, in seconds
+    #[serde(default)]
+    pub assignment_seconds: Option<u32>,
+}
+
+fn default_risk() -> u8 {
+    2
+}
+
+/// How a scope is granted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "granted", rename_all = "snake_case", deny_unknown_fields)]
+pub enum GrantRule {
+    /// The resource owner consents, or an approved client bypasses consent; the resource server
+    /// must compare owner and subject
+    Owner,
+    /// An unexpired assignment exists for the user or the client
+    Assigned,
+    /// The user is a member of one of the groups at that moment; otherwise the scope is dropped
+    Group {
+        /// Any of these
+        groups: Vec<GroupId>,
+    },
+    /// Asked for and allowed for the client
+    Always,
+    /// Never itself: it chooses how the user must log in
+    Selector,
+    /// Releases claims about a person
+    Identity,
+}
+
+impl Document for Scope {
+    const KIND: Kind = Kind::Scope;
+
+    fn tenant(&self) -> &TenantName {
+        &self.tenant
+    }
+
+    fn id(&self) -> String {
+        self.token.to_string()
+    }
+
+    fn parent(&self) -> Option<String> {
+        self.resource_type.as_ref().map(ToString::to_string)
+    }
+}

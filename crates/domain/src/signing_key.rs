@@ -1,0 +1,87 @@
+//! A signing key of a tenant, and where it is in its life. OIDC Core §10.1.1, SEC-094, REL-025.
+
+use grantor_crypto::alg::Algorithm;
+use grantor_oauth_types::name::TenantName;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::document::{Document, Kind};
+
+/// A signing key as it is kept: the private part sealed under the master key.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SigningKeyRecord {
+    /// Whose it is
+    pub tenant: TenantName,
+    /// Unique in the tenant; in every token it signed
+    pub kid: String,
+    /// The one algorithm it is used with (SEC-074)
+    pub alg: Algorithm,
+    /// The sealed PKCS#8 private key, base64url; bound to tenant and kid
+    pub sealed: String,
+    /// Published from here on
+    pub created: Timestamp,
+    /// Signs from here on: at least a JWKS lifetime after `created` unless it is the first
+    pub active_from: Timestamp,
+    /// Signs no more from here on; published until the last token it signed has ended
+    #[serde(default)]
+    pub retired: Option<Timestamp>,
+    /// Compromised: left the JWKS at once, and its tokens are worth nothing (SEC-095)
+    #[serde(default)]
+    pub withdrawn: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for SigningKeyRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SigningKeyRecord")
+            .field("kid", &self.kid)
+            .field("alg", &self.alg)
+            .field("active_from", &self.active_from)
+            .field("retired", &self.retired)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SigningKeyRecord {
+    /// What the sealed private key is bound to (SEC-094).
+    pub fn seal_context(tenant: &TenantName, kid: &str) -> String {
+        format!("signing-key/{tenant}/{kid}")
+    }
+
+    /// Whether it may sign at this moment.
+    pub fn may_sign(&self, now: Timestamp) -> bool {
+        self.withdrawn.is_none() && self.active_from <= now && self.retired.is_none_or(|t| now < t)
+    }
+
+    /// Whether verifiers should know it: from its creation until the last token it can have
+    /// signed is over.
+    pub fn is_published(&self, now: Timestamp, longest_token_seconds: u32) -> bool {
+        let drained = |end: Timestamp| {
+            end.as_second().saturating_add(i64::from(longest_token_seconds)) < now.as_second()
+        };
+        self.withdrawn.is_none() && !self.retired.is_some_and(drained)
+    }
+}
+
+impl Document for SigningKeyRecord {
+    const KIND: Kind = Kind::SigningKey;
+
+    fn tenant(&self) -> &TenantName {
+        &self.tenant
+    }
+
+    fn id(&self) -> String {
+        self.kid.clone()
+    }
+}
+
+/// The key that signs now: of those that may, the youngest (REL-025).
+pub fn signer(
+    keys: &[SigningKeyRecord],
+    alg: Algorithm,
+    now: Timestamp,
+) -> Option<&SigningKeyRecord> {
+    keys.iter()
+        .filter(|key| key.alg == alg && key.may_sign(now))
+        .max_by_key(|key| (key.active_from, key.created))
+}

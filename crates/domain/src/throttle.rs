@@ -1,0 +1,74 @@
+//! Failed attempts: how many, and when the next one is looked at. SEC-115, SEC-116.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// The failures of one canonical account (or one device code, …), exact under concurrency because
+/// an attempt is counted before its secret is looked at (REL-021).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempts {
+    /// Attempts since the last success
+    pub count: u32,
+    /// When the last one was, in seconds since 1970
+    pub last: i64,
+}
+
+/// How many attempts are free.
+pub const FREE_ATTEMPTS: u32 = 10;
+
+/// The longest wait (SEC-116: an attacker must not lock people out for long).
+pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(15);
+
+/// Whether an attempt may be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// Look at the secret; this is the new count to keep
+    Counted(Attempts),
+    /// Refuse, the right secret too, until then
+    Wait(Timestamp),
+}
+
+impl Attempts {
+    /// Counts an attempt, or says until when none is looked at: the wait doubles from one second
+    /// with each attempt beyond the free ones.
+    pub fn attempt(self, now: Timestamp) -> Attempt {
+        let over = self.count.saturating_sub(FREE_ATTEMPTS - 1);
+        if self.count >= FREE_ATTEMPTS {
+            let wait = 1_i64.checked_shl(over.min(20)).unwrap_or(i64::MAX);
+            let until = self.last.saturating_add(wait.min(LONGEST_WAIT.as_secs()));
+            if now.as_second() < until {
+                return Attempt::Wait(Timestamp::from_second(until).unwrap_or(Timestamp::MAX));
+            }
+        }
+        Attempt::Counted(Self { count: self.count.saturating_add(1), last: now.as_second() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn sec_115_after_the_free_attempts_the_right_secret_is_not_looked_at_either() {
+        let mut attempts = Attempts::default();
+        for _ in 0..FREE_ATTEMPTS {
+            let Attempt::Counted(next) = attempts.attempt(at(100)) else { panic!("refused") };
+            attempts = next;
+        }
+        assert!(matches!(attempts.attempt(at(100)), Attempt::Wait(_)));
+    }
+
+    #[test]
+    fn sec_116_no_wait_is_longer_than_a_quarter_of_an_hour() {
+        for count in [FREE_ATTEMPTS, 50, u32::MAX] {
+            let attempts = Attempts { count, last: 1_000 };
+            let Attempt::Wait(until) = attempts.attempt(at(1_000)) else { panic!("looked at") };
+            assert!(until <= at(1_000 + 15 * 60), "{count}");
+            assert!(matches!(attempts.attempt(at(1_000 + 15 * 60)), Attempt::Counted(_)));
+        }
+    }
+}

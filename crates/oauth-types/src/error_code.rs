@@ -1,0 +1,56 @@
+//! Error codes, per endpoint. RFC 6749 §5.2, RFC 6750 §3.1, RFC 8707 §2.
+
+use crate::word::words;
+
+words! {
+    /// What a failed token, introspection or revocation request hears.
+    TokenErrorCode, UnknownTokenErrorCode {
+        /// RFC 6749 §5.2
+        InvalidRequest = "invalid_request",
+        /// RFC 6749 §5.2
+        InvalidClient = "invalid_client",
+        /// RFC 6749 §5.2
+        InvalidGrant = "invalid_grant",
+        /// RFC 6749 §5.2
+        UnauthorizedClient = "unauthorized_client",
+        /// RFC 6749 §5.2
+        UnsupportedGrantType = "unsupported_grant_type",
+        /// RFC 6749 §5.2
+        InvalidScope = "invalid_scope",
+        /// RFC 8707 §2
+        InvalidTarget = "invalid_target",
+        /// RFC 7009 §2.2.1
+        UnsupportedTokenType = "unsupported_token_type",
+        /// Borrowed from RFC 6749 §4.1.2.1: our own failure
+        ServerError = "server_error",
+        /// Borrowed from RFC 6749 §4.1.2.1: try later
+        TemporarilyUnavailable = "temporarily_unavailable",
+        /// Too many failed attempts (429); our own word, see `docs/divergences.md`
+        SlowDown = "slow_down",
+    }
+}
+
+impl TokenErrorCode {
+    /// RFC 6749 §5.2: 401 for `invalid_client`, 400 for every other of its codes.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::InvalidClient => 401,
+            Self::ServerError => 500,
+            Self::TemporarilyUnavailable => 503,
+            Self::SlowDown => 429,
+            _ => 400,
+        }
+    }
+}
+
+words! {
+    /// What a refused call of a protected resource hears in `WWW-Authenticate`. RFC 6750 §3.1.
+    BearerErrorCode, UnknownBearerErrorCode {
+        /// 400
+        InvalidRequest = "invalid_request",
+        /// 401
+        InvalidToken = "invalid_token",
+        /// 403
+        InsufficientScope = "insufficient_scope",
+    }
+}

@@ -1,0 +1,55 @@
+//! What discovery answers. RFC 8414 §2, OIDC Discovery §3.
+
+use serde::{Deserialize, Serialize};
+
+/// Authorization server metadata. Only what exists is stated; the rest is silent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// REQUIRED: compared exactly (SEC-084)
+    pub issuer: String,
+    /// Where tokens are asked for
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_endpoint: Option<String>,
+    /// Where the keys are
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
+    /// RFC 7662
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub introspection_endpoint: Option<String>,
+    /// RFC 7009
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revocation_endpoint: Option<String>,
+    /// REQUIRED by RFC 8414: empty while there is no authorization endpoint
+    #[serde(default)]
+    pub response_types_supported: Vec<String>,
+    /// Every grant the token endpoint knows
+    #[serde(default)]
+    pub grant_types_supported: Vec<String>,
+    /// Scopes of the catalogue that a stranger may know
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes_supported: Vec<String>,
+    /// How clients authenticate at the token endpoint
+    #[serde(default)]
+    pub token_endpoint_auth_methods_supported: Vec<String>,
+    /// Algorithms for `private_key_jwt`
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub token_endpoint_auth_signing_alg_values_supported: Vec<String>,
+    /// How clients authenticate at introspection
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub introspection_endpoint_auth_methods_supported: Vec<String>,
+    /// How clients authenticate at revocation
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revocation_endpoint_auth_methods_supported: Vec<String>,
+    /// OIDC Discovery: REQUIRED there
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subject_types_supported: Vec<String>,
+    /// OIDC Discovery: REQUIRED there
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub id_token_signing_alg_values_supported: Vec<String>,
+    /// Ours: where verifiers pull revocations (see [`crate::revocation_feed`])
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grantor_revocation_feed: Option<String>,
+    /// STUPS token info
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grantor_tokeninfo_endpoint: Option<String>,
+}
