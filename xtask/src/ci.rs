@@ -1,0 +1,37 @@
+//! `cargo xtask ci`: everything that must hold before a change lands, in the order in which it fails
+//! fastest.
+
+use anyhow::Result;
+
+use crate::repository::cargo;
+use crate::steps::{Steps, succeed};
+use crate::{advisories, generated, requirements, suite};
+
+/// Runs every check, then (unless left out) the tests.
+pub(crate) fn run(without_tests: bool) -> Result<()> {
+    let mut steps = Steps::default();
+    steps.run("format", || succeed(cargo()?.args(["fmt", "--all", "--check"])));
+    steps.run("requirements", requirements::run);
+    steps.run("lints", lints);
+    steps.run("documentation", documentation);
+    steps.run("supply chain", advisories::run);
+    steps.run("generated files", || generated::run(true));
+    let counts = if without_tests { None } else { steps.run("tests", || suite::tests(false)) };
+    steps.print_summary();
+    if let Some(counts) = counts {
+        println!("\n{counts}");
+    }
+    steps.conclude()
+}
+
+fn lints() -> Result<()> {
+    succeed(cargo()?.args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+/// Every link and example in the documentation holds. Private items too: they are what a maintainer
+/// reads.
+fn documentation() -> Result<()> {
+    let mut doc = cargo()?;
+    doc.args(["doc", "--workspace", "--no-deps", "--document-private-items"]);
+    succeed(doc.env("RUSTDOCFLAGS", "-D warnings"))
+}

@@ -1,0 +1,59 @@
+//! `cargo xtask test`: the one command that runs every test, from a fresh clone. What is missing on the
+//! machine is installed first, and the last line counts the tests.
+
+use std::env;
+
+use anyhow::Result;
+
+use crate::counts::{Counts, run_and_count};
+use crate::database::Database;
+use crate::repository::cargo;
+use crate::steps::{Steps, succeed};
+use crate::{installed, peers};
+
+/// The variable by which the store tests find a PostgreSQL server in which they may make databases.
+const POSTGRES_URL: &str = "GRANTOR_TEST_POSTGRES_URL";
+
+/// Runs all tests and ends with the line that counts them.
+pub(crate) fn run(without_peers: bool) -> Result<()> {
+    let counts = tests(without_peers)?;
+    println!("\n{counts}");
+    counts.conclude()
+}
+
+/// Runs all tests and returns how many passed and failed; an error is something that kept tests from
+/// running.
+pub(crate) fn tests(without_peers: bool) -> Result<Counts> {
+    installed::for_tests()?;
+    let mut steps = Steps::default();
+    let mut counts = Counts::default();
+    let build = steps.run("build of the tests", build);
+    if build.is_some() {
+        if let Some(rust) = steps.run("Rust tests, with PostgreSQL", rust) {
+            counts += rust;
+        }
+        if !without_peers && let Some(peers) = steps.run("tests with other software", peers::run) {
+            counts += peers;
+        }
+    }
+    steps.print_summary();
+    steps.conclude()?;
+    Ok(counts)
+}
+
+/// Builds what `cargo test` runs, and the programs, in one go: the same features for all, so that
+/// nothing is built twice.
+pub(crate) fn build() -> Result<()> {
+    succeed(cargo()?.args(["build", "--workspace", "--lib", "--bins", "--tests", "--examples"]))
+}
+
+fn rust() -> Result<Counts> {
+    let mut test = cargo()?;
+    test.args(["test", "--workspace", "--no-fail-fast"]);
+    if env::var_os(POSTGRES_URL).is_some() {
+        return run_and_count(&mut test);
+    }
+    let database = Database::start()?;
+    println!("PostgreSQL listens at {}", database.url());
+    run_and_count(test.env(POSTGRES_URL, database.url()))
+}
