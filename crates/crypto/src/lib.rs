@@ -1,1 +1,35 @@
-//! Secrets, digests, passwords, keys, signatures: the only crate that touches primitives.
+//! Secrets, digests, passwords, keys and signatures: the only crate that touches primitives.
+//!
+//! Everything rests on AWS-LC (`aws-lc-rs`); keys are parsed once and then only used. Nothing here
+//! reads a clock: what depends on time takes `now` as an argument.
+//!
+//! | Module | Holds |
+//! |---|---|
+//! | [`alg`] | the signature algorithms we know (RFC 7518 §3, RFC 8037) |
+//! | [`key`], [`jwk`] | signing and verifying keys, their public form (RFC 7517, 7638) |
+//! | [`json`] | JSON read without mercy: no duplicate members, no trailing data |
+//! | [`jws`], [`jwt`] | compact signatures and the claims inside (RFC 7515, 7519) |
+//! | [`secret`], [`digest`] | bearer secrets, and the forms of them that may be stored |
+//! | [`seal`], [`token`] | authenticated encryption at rest, and of reference tokens |
+//! | [`password`], [`pool`] | password hashes, and the bounded pool that computes them |
+//! | [`random`], [`fingerprint`] | chance, and what a log may say about a secret |
+
+pub mod alg;
+mod base64url;
+pub mod digest;
+pub mod fingerprint;
+pub mod json;
+pub mod jwk;
+pub mod jws;
+pub mod jwt;
+pub mod key;
+pub mod password;
+pub mod pool;
+pub mod random;
+pub mod seal;
+pub mod secret;
+pub mod token;
+
+pub use alg::Algorithm;
+pub use json::parse_strict;
+pub use random::ct_eq;
