@@ -1,0 +1,49 @@
+//! What the client presents for a token. RFC 6749 §4.3, §4.4 and §6.
+
+use std::fmt;
+
+use crate::secret::Secret;
+
+/// A grant: who asks, apart from the client.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Grant {
+    /// `client_credentials`: the client for itself. RFC 6749 §4.4.
+    ClientCredentials,
+    /// `password`: a service user, in the STUPS way. RFC 6749 §4.3; never for people.
+    Password {
+        /// Its name.
+        username: String,
+        /// Its password.
+        password: Secret,
+    },
+    /// `refresh_token`. RFC 6749 §6.
+    RefreshToken(Secret),
+}
+
+impl Grant {
+    /// The parameters, `grant_type` first.
+    pub(crate) fn parameters(&self) -> Vec<(&'static str, Secret)> {
+        match self {
+            Self::ClientCredentials => vec![("grant_type", "client_credentials".into())],
+            Self::Password { username, password } => vec![
+                ("grant_type", "password".into()),
+                ("username", username.as_str().into()),
+                ("password", password.clone()),
+            ],
+            Self::RefreshToken(token) => {
+                vec![("grant_type", "refresh_token".into()), ("refresh_token", token.clone())]
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ClientCredentials => "ClientCredentials",
+            Self::Password { .. } => "Password(…)",
+            Self::RefreshToken(_) => "RefreshToken(…)",
+        })
+    }
+}
