@@ -10,7 +10,7 @@ use crate::{advisories, generated, requirements, suite};
 /// Runs every check, then (unless left out) the tests.
 pub(crate) fn run(without_tests: bool) -> Result<()> {
     let mut steps = Steps::default();
-    steps.run("format", || succeed(cargo()?.args(["fmt", "--all", "--check"])));
+    steps.run("format", format);
     steps.run("requirements", requirements::run);
     steps.run("lints", lints);
     steps.run("documentation", documentation);
@@ -24,8 +24,22 @@ pub(crate) fn run(without_tests: bool) -> Result<()> {
     steps.conclude()
 }
 
+/// The workspace, and the fuzz targets, which are not part of it.
+fn format() -> Result<()> {
+    succeed(cargo()?.args(["fmt", "--all", "--check"]))?;
+    succeed(cargo()?.args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))
+}
+
 fn lints() -> Result<()> {
-    succeed(cargo()?.args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    succeed(cargo()?.args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--keep-going",
+        "--",
+        "-D",
+        "warnings",
+    ]))
 }
 
 /// Every link and example in the documentation holds. Private items too: they are what a maintainer
