@@ -1,0 +1,14 @@
+//! The library against real HTTP: a token endpoint that follows a script, an API that checks.
+
+#[cfg(test)]
+mod example;
+#[cfg(test)]
+mod grants;
+#[cfg(test)]
+mod middleware;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod tls;
+#[cfg(test)]
+mod tokens;
