@@ -17,6 +17,7 @@ mod installed;
 mod peers;
 mod repository;
 mod requirements;
+mod sbom;
 mod steps;
 mod suite;
 
@@ -59,6 +60,8 @@ enum Task {
     Requirements,
     /// Checks advisories, licences, sources and the walls between crates with cargo-deny.
     Deny,
+    /// Prints the software bill of materials of `grantor` (CycloneDX).
+    Sbom,
     /// Runs every fuzz target for a while.
     Fuzz {
         /// How long each target runs, in seconds.
@@ -87,6 +90,7 @@ fn run(task: Task) -> Result<()> {
         Task::Db { stop } => database::run(stop),
         Task::Requirements => requirements::run(),
         Task::Deny => advisories::run(),
+        Task::Sbom => sbom::run(),
         Task::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
     }
 }

@@ -1,3 +1,5 @@
+//! How the token endpoint is asked, and how its answers are read.
+
 use proptest::prelude::*;
 
 use super::*;
