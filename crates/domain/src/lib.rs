@@ -16,7 +16,6 @@
 //! | what is dead            | [`revocation`]    | RFC 7009, Plan B revocation          |
 //! | what may be said        | [`introspect`]    | RFC 7662 §2.1, §4                    |
 //! | failed attempts         | [`throttle`]      | NIST SP 800-63B-4 §3.2.2             |
-//! | changes of the registry | [`registry`]      |                                      |
 //!
 //! Where we differ from a specification on purpose, `docs/divergences.md` says so by section.
 
@@ -24,16 +23,23 @@ pub mod application;
 pub mod assignment;
 pub mod audit;
 pub mod client;
+pub mod client_auth;
 pub mod consent;
+pub mod decision;
 pub mod document;
 mod document_default;
 pub mod grant;
 pub mod group;
+pub mod introspect;
+pub mod issue;
+pub mod params;
 pub mod realm;
+pub mod refresh;
 pub mod resource_type;
 pub mod revocation;
 pub mod scope;
 pub mod signing_key;
 pub mod tenant;
 pub mod throttle;
+pub mod token;
 pub mod user;

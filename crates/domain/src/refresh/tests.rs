@@ -1,0 +1,121 @@
+use grantor_oauth_types::id::GrantId;
+use grantor_oauth_types::id::UserId;
+use grantor_oauth_types::name::{RealmName, TenantName};
+use grantor_oauth_types::scope::Scopes;
+
+use super::*;
+
+const GRACE: SignedDuration = SignedDuration::from_secs(30);
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn client(id: &str) -> ClientId {
+    ClientId::parse(id).unwrap()
+}
+
+fn digest(text: &str) -> SecretDigest {
+    SecretDigest::of(text)
+}
+
+fn successor(text: &str) -> Successor {
+    Successor { digest: digest(text), sealed: text.as_bytes().to_vec() }
+}
+
+fn policy(grace: SignedDuration) -> RefreshPolicy {
+    RefreshPolicy { idle: SignedDuration::from_hours(24), grace }
+}
+
+/// A grant of the client `shop`, begun at second 1000 with the token `rt0`.
+fn grant() -> Grant {
+    Grant {
+        tenant: TenantName::parse("main").unwrap(),
+        id: GrantId::new(1, [0; 10]),
+        client: client("shop"),
+        user: UserId::new(1, [1; 10]),
+        realm: RealmName::parse("customers").unwrap(),
+        scopes: Scopes::EMPTY,
+        audiences: vec![],
+        created: at(1_000),
+        expires: at(1_000_000),
+        refresh: RefreshState {
+            generation: 0,
+            digest: digest("rt0"),
+            idle_expires: at(50_000),
+            previous: None,
+        },
+        ended: None,
+    }
+}
+
+fn present(grant: &Grant, token: &str, grace: SignedDuration, second: i64) -> Rotation {
+    let next = successor(&format!("{token}+"));
+    rotate(Some(grant), &client("shop"), &digest(token), &next, policy(grace), at(second))
+}
+
+fn after_one_rotation() -> Grant {
+    match present(&grant(), "rt0", GRACE, 2_000) {
+        Rotation::Rotated(grant) => *grant,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_live_token_is_rotated_and_the_absolute_end_stays() {
+    let rotated = after_one_rotation();
+    assert_eq!(rotated.refresh.digest, digest("rt0+"));
+    assert_eq!(rotated.refresh.generation, 1);
+    assert_eq!(rotated.expires, grant().expires);
+}
+
+#[test]
+fn sec_062_inside_the_grace_window_the_same_successor_comes_again() {
+    let rotated = after_one_rotation();
+    assert_eq!(present(&rotated, "rt0", GRACE, 2_029), Rotation::Again(b"rt0+".to_vec()));
+}
+
+#[test]
+fn sec_062_a_successor_that_was_used_closes_the_window() {
+    let Rotation::Rotated(twice) = present(&after_one_rotation(), "rt0+", GRACE, 2_001) else {
+        panic!("the successor must work")
+    };
+    assert!(matches!(present(&twice, "rt0", GRACE, 2_002), Rotation::Reused(_)));
+}
+
+#[test]
+fn sec_061_after_the_window_reuse_ends_the_grant() {
+    let Rotation::Reused(ended) = present(&after_one_rotation(), "rt0", GRACE, 2_030) else {
+        panic!("not noticed")
+    };
+    assert_eq!(ended.ended.unwrap().why, EndReason::Reuse);
+    let refused = present(&ended, "rt0+", GRACE, 2_031);
+    assert_eq!(refused, Rotation::Refused(RefreshRefusal::Ended));
+}
+
+#[test]
+fn sec_063_without_grace_a_race_is_refused_and_a_later_reuse_ends_the_grant() {
+    let rotated = after_one_rotation();
+    let none = SignedDuration::ZERO;
+    assert_eq!(present(&rotated, "rt0", none, 2_001), Rotation::Refused(RefreshRefusal::Raced));
+    assert!(matches!(present(&rotated, "rt0", none, 2_002), Rotation::Reused(_)));
+}
+
+#[test]
+fn sec_060_another_client_changes_nothing() {
+    let next = successor("x");
+    let rotation =
+        rotate(Some(&grant()), &client("evil"), &digest("rt0"), &next, policy(GRACE), at(2_000));
+    assert_eq!(rotation, Rotation::Refused(RefreshRefusal::IssuedToAnother));
+}
+
+#[test]
+fn sec_065_idle_and_absolute_end_are_kept() {
+    let expired = Rotation::Refused(RefreshRefusal::Expired);
+    assert_eq!(present(&grant(), "rt0", GRACE, 50_000), expired);
+    let mut old = grant();
+    old.expires = at(40_000);
+    assert_eq!(present(&old, "rt0", GRACE, 40_000), expired);
+    let Rotation::Rotated(late) = present(&old, "rt0", GRACE, 39_999) else { panic!() };
+    assert_eq!(late.refresh.idle_expires, at(40_000), "sliding never passes the absolute end");
+}
