@@ -112,7 +112,6 @@ pub enum TokenFormat {
 /// The switches of weaker behaviour, each with its fence (`security.md` N). All are off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, by design")]
 pub struct Compat {
     /// The password grant (the realm must allow it too)
     pub password_grant: bool,
