@@ -15,6 +15,7 @@ use crate::key::{is_kid, raw_verification};
 use crate::{Algorithm, base64url};
 
 mod set;
+mod weak;
 
 pub use set::{JwkSet, JwkSetError, KeySet, KeySetError};
 
@@ -208,7 +209,7 @@ impl PublicMaterial {
 
     pub(crate) fn from_ed25519(x: &[u8]) -> Result<Self, JwkError> {
         let x: [u8; 32] = x.try_into().map_err(|_| JwkError::Member("x"))?;
-        if is_weak_ed25519(&x) {
+        if weak::is_weak_ed25519(&x) {
             return Err(JwkError::Material);
         }
         Ok(Self::Ed25519 { x })
@@ -226,6 +227,9 @@ impl PublicMaterial {
         // Odd, at least 3, and small enough that verifying stays cheap.
         let odd = n[n.len() - 1] & 1 == 1 && e[e.len() - 1] & 1 == 1;
         if !odd || e == [1] || e.len() > 4 {
+            return Err(JwkError::Material);
+        }
+        if weak::is_roca(n) {
             return Err(JwkError::Material);
         }
         Ok(Self::Rsa { n: n.to_vec(), e: e.to_vec() })
@@ -291,31 +295,6 @@ const fn coordinate_len(alg: Algorithm) -> usize {
         Algorithm::Es512 => 66,
         _ => 32,
     }
-}
-
-/// The y coordinates of the points of order 8 (SEC-078). The second is p minus the first.
-const ORDER_EIGHT: [[u8; 32]; 2] = [
-    [
-        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
-        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
-        0xfc, 0x05,
-    ],
-    [
-        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
-        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
-        0x03, 0x7a,
-    ],
-];
-
-/// Whether a key is of small order, or y is not below p = 2^255 - 19 (little endian, sign bit on
-/// top). A signature under such a key fits many messages (SEC-078).
-fn is_weak_ed25519(x: &[u8; 32]) -> bool {
-    let mut y = *x;
-    y[31] &= 0x7f;
-    let filled = y[31] == 0x7f && y[1..31].iter().all(|byte| *byte == 0xff);
-    let not_below_minus_one = filled && y[0] >= 0xec;
-    let zero_or_one = y[0] <= 1 && y[1..].iter().all(|byte| *byte == 0);
-    not_below_minus_one || zero_or_one || ORDER_EIGHT.contains(&y)
 }
 
 impl Serialize for PublicJwk {

@@ -128,18 +128,21 @@ fn audience(members: &Map<String, Value>) -> Result<Option<AudienceClaim>, Claim
 }
 
 /// A NumericDate, RFC 7519 §2: whole seconds, or a fraction that is cut off.
-#[expect(clippy::cast_possible_truncation, reason = "the range is checked before")]
 fn numeric_date(
     members: &Map<String, Value>,
     name: &'static str,
 ) -> Result<Option<i64>, ClaimError> {
     let Some(value) = members.get(name) else { return Ok(None) };
-    let seconds = match value.as_f64() {
-        // Exact far beyond the last second.
-        Some(seconds) if (0.0..=LAST_SECOND as f64).contains(&seconds) => seconds as i64,
-        _ => return Err(ClaimError::Malformed(name)),
-    };
-    Ok(Some(value.as_i64().unwrap_or(seconds)))
+    let seconds = value.as_i64().or_else(|| value.as_f64().and_then(whole_seconds));
+    match seconds {
+        Some(seconds) if (0..=LAST_SECOND).contains(&seconds) => Ok(Some(seconds)),
+        _ => Err(ClaimError::Malformed(name)),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "below 2^53, as checked")]
+fn whole_seconds(seconds: f64) -> Option<i64> {
+    (0.0..9e15).contains(&seconds).then(|| seconds.trunc() as i64)
 }
 
 /// Whom a token must be for.
@@ -283,3 +286,6 @@ fn same_type(typ: &str, wanted: &str) -> bool {
     }
     short(typ).eq_ignore_ascii_case(short(wanted))
 }
+
+#[cfg(test)]
+mod tests;

@@ -190,6 +190,7 @@ impl SigningKey {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "it lives on the stack, for a moment")]
 pub(crate) enum InlineSignature {
     Short(signature::Signature),
     Long(Vec<u8>),
@@ -335,3 +336,6 @@ fn read_pem(text: &str) -> Option<(&str, Zeroizing<Vec<u8>>)> {
     let der = base64::engine::general_purpose::STANDARD.decode(body.as_bytes()).ok()?;
     Some((label, Zeroizing::new(der)))
 }
+
+#[cfg(test)]
+mod tests;

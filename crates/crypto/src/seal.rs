@@ -314,3 +314,6 @@ pub(crate) fn expand(secret: &[u8], info: &[u8], key: &mut [u8]) {
         .and_then(|material| material.fill(key))
         .expect("HKDF gives up to 8160 bytes");
 }
+
+#[cfg(test)]
+mod tests;

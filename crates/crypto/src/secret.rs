@@ -150,8 +150,8 @@ impl LookupSecret {
     pub fn parse(kind: SecretKind, text: &str) -> Option<Self> {
         let bytes: Zeroizing<[u8; 16 + SECRET_BYTES]> =
             base64url::decode_array(kind.body(text)?)?.into();
-        let id = bytes[..16].try_into().expect("sixteen bytes");
-        Some(Self { kind, id, text: Zeroizing::new(text.to_owned()) })
+        let (id, _) = bytes.split_first_chunk::<16>()?;
+        Some(Self { kind, id: *id, text: Zeroizing::new(text.to_owned()) })
     }
 
     /// The id that it was minted under.
@@ -178,3 +178,6 @@ impl fmt::Debug for LookupSecret {
         write!(f, "{}_…", self.kind.prefix())
     }
 }
+
+#[cfg(test)]
+mod tests;

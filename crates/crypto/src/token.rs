@@ -118,3 +118,6 @@ fn nonce(head: &[u8]) -> Nonce {
 fn aad(prefix: &str, head: &[u8], context: &[u8]) -> Aad<Vec<u8>> {
     Aad::from([prefix.as_bytes(), b"\0", &head[..HEAD], context].concat())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,156 @@
+//! Passwords: both schemes, their limits, and what is replaced.
 
+use proptest::prelude::*;
+
+use super::*;
+
+fn password(text: &str) -> Password {
+    Password::new(text).unwrap()
+}
+
+#[test]
+fn sec_117_a_password_has_1_to_1024_bytes() {
+    assert_eq!(Password::new("").unwrap_err(), PasswordError::Empty);
+    assert!(Password::new(&"x".repeat(1024)).is_ok());
+    assert_eq!(Password::new(&"x".repeat(1025)).unwrap_err(), PasswordError::TooLong);
+    assert_eq!(Password::new(&"x".repeat(1_000_000)).unwrap_err(), PasswordError::TooLong);
+    // U+0958 doubles when it is normalised.
+    assert_eq!(Password::new(&"\u{958}".repeat(341)).unwrap_err(), PasswordError::TooLong);
+}
+
+#[test]
+fn sec_117_composed_and_decomposed_forms_are_one_password() {
+    let mut hasher = Hasher::cheap_for_tests();
+    let stored = hasher.hash(&password("Gr\u{fc}\u{df}e"));
+    assert!(hasher.verify(&password("Gru\u{308}\u{df}e"), &stored));
+    assert!(!hasher.verify(&password("Grusse"), &stored));
+}
+
+#[test]
+fn sec_117_nothing_behind_72_bytes_is_ignored() {
+    let mut hasher = Hasher::cheap_for_tests();
+    let long = "x".repeat(72);
+    let stored = hasher.hash(&password(&format!("{long}a")));
+    assert!(hasher.verify(&password(&format!("{long}a")), &stored));
+    assert!(!hasher.verify(&password(&format!("{long}b")), &stored));
+    assert!(!hasher.verify(&password(&long), &stored));
+
+    // bcrypt itself would take all of these for one password.
+    let stored: PasswordHash = bcrypt::hash(&long, 4).unwrap().parse().unwrap();
+    assert!(hasher.verify(&password(&long), &stored));
+    assert!(!hasher.verify(&password(&format!("{long}a")), &stored));
+}
+
+#[test]
+fn a_new_hash_is_argon2id_with_the_default_cost_and_its_own_salt() {
+    let mut hasher = Hasher::new(&HashCost::default()).unwrap();
+    let (one, two) = (hasher.hash(&password("secret")), hasher.hash(&password("secret")));
+    assert!(one.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+    assert_ne!(one.as_str(), two.as_str());
+    let read: PasswordHash = one.as_str().parse().unwrap();
+    assert!(hasher.verify(&password("secret"), &read));
+    assert!(!hasher.verify(&password("Secret"), &read));
+    assert!(!hasher.verify_nobody(&password("secret")));
+}
+
+#[test]
+fn hashes_of_others_verify() {
+    let table = [
+        // RFC 9106's reference implementation: `echo -n password | argon2 somesalt -id -t 2 -k 65536 -p 1 -l 32`.
+        (
+            "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+            "password",
+        ),
+        // Openwall's crypt_blowfish, wrapper.c.
+        ("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U"),
+    ];
+    let mut hasher = Hasher::cheap_for_tests();
+    for (stored, clear) in table {
+        let stored: PasswordHash = stored.parse().unwrap();
+        assert!(hasher.verify(&password(clear), &stored), "{stored:?}");
+        assert!(!hasher.verify(&password("U*u"), &stored), "{stored:?}");
+    }
+    let hash = bcrypt::hash_with_result("password", 4).unwrap();
+    for version in [bcrypt::Version::TwoA, bcrypt::Version::TwoB, bcrypt::Version::TwoY] {
+        let stored: PasswordHash = hash.format_for_version(version).parse().unwrap();
+        assert!(hasher.verify(&password("password"), &stored));
+        assert!(hasher.needs_rehash(&stored));
+    }
+}
+
+#[test]
+fn sec_117_what_is_weaker_than_today_is_replaced() {
+    let hasher = |memory, time| Hasher::new(&HashCost { memory, time, lanes: 1 }).unwrap();
+    let stored = Hasher::cheap_for_tests().hash(&password("secret"));
+    assert!(hasher(19456, 2).needs_rehash(&stored));
+    let stored = hasher(19456, 3).hash(&password("secret"));
+    assert!(!hasher(19456, 2).needs_rehash(&stored));
+    assert!(!hasher(19456, 3).needs_rehash(&stored));
+    assert!(hasher(19456, 4).needs_rehash(&stored));
+    assert!(hasher(20000, 3).needs_rehash(&stored));
+}
+
+#[test]
+fn sec_117_a_cost_below_the_minimum_is_refused() {
+    for (memory, time, lanes) in [
+        (19455, 2, 1),
+        (19456, 1, 1),
+        (19456, 2, 0),
+        (300_000, 2, 1),
+        (19456, 33, 1),
+        (19456, 2, 17),
+    ] {
+        assert_eq!(Hasher::new(&HashCost { memory, time, lanes }).unwrap_err(), BadCost);
+    }
+}
+
+#[test]
+fn what_is_no_hash_or_too_costly_is_not_read() {
+    let salt_and_hash = "c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+    let argon2 = |head: &str| format!("{head}${salt_and_hash}");
+    let bcrypt = "zVHmKQtGGQob.b/Nc7l9NO8UlrYcW05FiuCj/SxsFO/ZtiN9.mNzy";
+    let table = [
+        ("clear text", "password".to_owned()),
+        ("empty", String::new()),
+        ("argon2i", argon2("$argon2i$v=19$m=65536,t=2,p=1")),
+        ("argon2d", argon2("$argon2d$v=19$m=65536,t=2,p=1")),
+        ("old version", argon2("$argon2id$v=16$m=65536,t=2,p=1")),
+        ("a gigabyte", argon2("$argon2id$v=19$m=1048576,t=2,p=1")),
+        ("a year", argon2("$argon2id$v=19$m=65536,t=4294967295,p=1")),
+        ("leading zero", argon2("$argon2id$v=19$m=065536,t=2,p=1")),
+        ("sign", argon2("$argon2id$v=19$m=+65536,t=2,p=1")),
+        ("another order", argon2("$argon2id$v=19$t=2,m=65536,p=1")),
+        ("no time", argon2("$argon2id$v=19$m=65536,t=0,p=1")),
+        ("no salt", "$argon2id$v=19$m=65536,t=2,p=1$$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc".to_owned()),
+        ("short hash", "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$AAAA".to_owned()),
+        ("padding", "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ=$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc".to_owned()),
+        ("bcrypt of before 2011", format!("$2x$04${bcrypt}")),
+        ("bcrypt for days", format!("$2b$31${bcrypt}")),
+        ("bcrypt cost below", format!("$2b$03${bcrypt}")),
+        ("bcrypt short", format!("$2b$04${}", &bcrypt[1..])),
+        ("bcrypt long", format!("$2b$04${bcrypt}a")),
+        ("bcrypt not ASCII", format!("$2b$04$é{}", &bcrypt[2..])),
+        ("bcrypt cost alone", "$2b$04".to_owned()),
+        ("bcrypt é", "$2b$é".to_owned()),
+        ("a line end", format!("$2b$04${bcrypt}\n")),
+    ];
+    for (what, text) in table {
+        assert_eq!(text.parse::<PasswordHash>().unwrap_err(), UnsupportedHash, "{what}");
+    }
+}
+
+#[test]
+fn sec_189_neither_password_nor_hash_is_printed() {
+    let mut hasher = Hasher::cheap_for_tests();
+    let (secret, stored) = (password("hunter2"), hasher.hash(&password("hunter2")));
+    assert_eq!(format!("{secret:?} {stored:?}"), "Password(…) PasswordHash(argon2id …)");
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics_and_what_is_read_is_kept(text in "\\$(2[aby]|argon2id)\\$.{0,90}|.{0,90}") {
+        if let Ok(hash) = text.parse::<PasswordHash>() {
+            prop_assert_eq!(hash.as_str(), text);
+        }
+    }
+}
