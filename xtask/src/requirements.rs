@@ -208,21 +208,26 @@ fn node_tests(text: &str) -> Vec<String> {
     calls.filter_map(|line| Some(line.split(quotes).nth(1)?.to_owned())).collect()
 }
 
-/// The ids in a text, in any case, with `-` or `_`: `sec_078…` gives `SEC-078`.
+/// The ids in a text, in any case, with `-` or `_`: `sec_078…` gives `SEC-078`, and `sec_072_075…` gives
+/// two. A status such as 503 behind an id is no number of a requirement.
 fn ids(text: &str) -> Vec<String> {
     let text = text.to_ascii_uppercase().replace('_', "-");
     let mut found = Vec::new();
     for prefix in ["SEC-", "REL-"] {
         for (at, _) in text.match_indices(prefix) {
-            let digits: String =
-                text[at + prefix.len()..].chars().take_while(char::is_ascii_digit).collect();
-            let starts_word = !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
-            if digits.len() == 3 && starts_word {
-                found.push(format!("{prefix}{digits}"));
+            if text[..at].ends_with(|c: char| c.is_ascii_alphanumeric()) {
+                continue;
             }
+            let words = text[at + prefix.len()..].split(|c: char| !c.is_ascii_alphanumeric());
+            let numbers = words.take_while(|word| is_number(word));
+            found.extend(numbers.map(|number| format!("{prefix}{number}")));
         }
     }
     found
+}
+
+fn is_number(word: &str) -> bool {
+    word.len() == 3 && word.starts_with(['0', '1']) && word.bytes().all(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -233,6 +238,8 @@ mod tests {
     fn ids_are_found_in_the_names_of_all_three_languages() {
         assert_eq!(ids("sec_078_a_zero_signature_is_refused"), ["SEC-078"]);
         assert_eq!(ids("sec_061_rel_019_one_successor"), ["SEC-061", "REL-019"]);
+        assert_eq!(ids("sec_072_075_what_a_header_must_not_say"), ["SEC-072", "SEC-075"]);
+        assert_eq!(ids("sec_118_503_beyond_the_queue"), ["SEC-118"]);
         assert_eq!(ids("SEC-103: only an audience may introspect"), ["SEC-103"]);
         assert_eq!(ids("parsec_001 sec_1 sec_1234"), Vec::<String>::new());
     }
