@@ -100,6 +100,16 @@ fn sec_072_075_076_077_079_what_a_header_must_not_say() {
     }
 }
 
+/// RFC 7516 Appendix A.1, and its header on a token of three parts.
+#[test]
+fn sec_086_an_encrypted_token_is_not_read_as_a_signed_one() {
+    let encrypted =
+        "eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ.AAAA.48V1_ALb6US04U3b.AAAA.AAAA";
+    assert_eq!(parse_compact(encrypted).unwrap_err(), JwsError::Parts);
+    let three_parts = "eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ.AAAA.AAAA";
+    assert_eq!(parse_compact(three_parts).unwrap_err(), JwsError::Algorithm);
+}
+
 #[test]
 fn sec_085_only_the_compact_form_is_read_and_dots_are_counted_first() {
     use JwsError as E;
