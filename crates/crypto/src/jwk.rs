@@ -77,7 +77,7 @@ pub struct PublicJwk {
 }
 
 /// Members of private and shared keys: RFC 7518 §6.2.2, §6.3.2, §6.4, RFC 8037 §2.
-const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+pub(crate) const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 impl PublicJwk {
     pub(crate) const fn of(material: PublicMaterial, alg: Algorithm, kid: String) -> Self {
@@ -171,7 +171,7 @@ fn bytes(members: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, Jw
 }
 
 impl PublicMaterial {
-    fn from_members(members: &Map<String, Value>) -> Result<Self, JwkError> {
+    pub(crate) fn from_members(members: &Map<String, Value>) -> Result<Self, JwkError> {
         match text(members, "kty")?.ok_or(JwkError::Member("kty"))? {
             "EC" => {
                 let alg = match text(members, "crv")?.ok_or(JwkError::Member("crv"))? {

@@ -9,6 +9,7 @@
 //! | [`key`], [`jwk`] | signing and verifying keys, their public form (RFC 7517, 7638) |
 //! | [`json`] | JSON read without mercy: no duplicate members, no trailing data |
 //! | [`jws`], [`jwt`] | compact signatures and the claims inside (RFC 7515, 7519) |
+//! | [`jwe`] | compact encryption (RFC 7516) |
 //! | [`secret`], [`digest`] | bearer secrets, and the forms of them that may be stored |
 //! | [`seal`], [`token`] | authenticated encryption at rest, and of reference tokens |
 //! | [`password`], [`pool`] | password hashes, and the bounded pool that computes them |
@@ -19,6 +20,7 @@ mod base64url;
 pub mod digest;
 pub mod fingerprint;
 pub mod json;
+pub mod jwe;
 pub mod jwk;
 pub mod jws;
 pub mod jwt;

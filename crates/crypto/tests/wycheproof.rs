@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use grantor_crypto::Algorithm;
+use grantor_crypto::jwe::{self, DecryptionKey, KeyManagement};
 use grantor_crypto::jwk::{JwkSet, KeySet, PublicJwk};
 use grantor_crypto::jws::parse_compact;
 use grantor_crypto::key::VerifyingKey;
@@ -206,4 +207,84 @@ fn sec_078_rsa_pss() {
         count += signatures(name.json_data(), alg, rsa);
     }
     assert!(count > 300, "{count}");
+}
+
+/// The private key of a group, as PKCS#8.
+fn decryption_key(private: &Value) -> Option<DecryptionKey> {
+    use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+    use base64::Engine as _;
+    let alg: KeyManagement = private["alg"].as_str()?.parse().ok()?;
+    let number = |name: &str| {
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(private[name].as_str()?).ok()
+    };
+    let der: Pkcs8V1Der<'_> = if private["kty"] == "RSA" {
+        let components = aws_lc_rs::rsa::KeyPairComponents {
+            public_key: aws_lc_rs::signature::RsaPublicKeyComponents {
+                n: number("n")?,
+                e: number("e")?,
+            },
+            d: number("d")?,
+            p: number("p")?,
+            q: number("q")?,
+            dP: number("dp")?,
+            dQ: number("dq")?,
+            qInv: number("qi")?,
+        };
+        aws_lc_rs::rsa::KeyPair::from_components(&components).unwrap().as_der().unwrap()
+    } else {
+        let curve = match private["crv"].as_str()? {
+            "P-256" => &aws_lc_rs::agreement::ECDH_P256,
+            "P-384" => &aws_lc_rs::agreement::ECDH_P384,
+            _ => &aws_lc_rs::agreement::ECDH_P521,
+        };
+        let key = aws_lc_rs::agreement::PrivateKey::from_private_key(curve, &number("d")?);
+        key.unwrap().as_der().unwrap()
+    };
+    Some(DecryptionKey::from_pkcs8(alg, "test".to_owned(), der.as_ref()).unwrap())
+}
+
+/// What is called valid and is not implemented here.
+fn not_implemented(group: &Value, test: &Value) -> Option<&'static str> {
+    let (alg, enc) = (group["private"]["alg"].as_str()?, test["enc"].as_str().unwrap_or_default());
+    match alg {
+        "RSA1_5" => Some("SEC-086: no RSA1_5"),
+        "ECDH-ES+A192KW" => Some("no 192-bit keys"),
+        _ if group["private"]["kty"] == "oct" => Some("no shared keys"),
+        _ if enc.starts_with("A192") => Some("no 192-bit keys"),
+        _ => None,
+    }
+}
+
+#[test]
+fn sec_086_json_web_encryption() {
+    let mut exceptions = BTreeMap::new();
+    let mut decrypted = 0;
+    for name in [json_web::TestName::JsonWebEncryption, json_web::TestName::JsonWebCrypto] {
+        tests(name.json_data(), |group, test| {
+            if test["jwe"].is_null() {
+                return;
+            }
+            let decrypt = || {
+                let key = decryption_key(&group["private"])?;
+                jwe::parse_compact(test["jwe"].as_str()?).ok()?.decrypt(&key).ok()
+            };
+            let content = decrypt();
+            if test["result"] == "invalid" {
+                assert_eq!(content, None, "{} {test}", group["comment"]);
+                return;
+            }
+            let Some(content) = content else {
+                let reason = not_implemented(group, test);
+                let reason = reason.unwrap_or_else(|| panic!("{} {test}", group["comment"]));
+                *exceptions.entry(reason).or_insert(0) += 1;
+                return;
+            };
+            decrypted += 1;
+            if test["pt"].is_string() {
+                assert_eq!(content, from_hex(&test["pt"]), "{test}");
+            }
+        });
+    }
+    let expected = [("SEC-086: no RSA1_5", 8), ("no 192-bit keys", 10), ("no shared keys", 19)];
+    assert_eq!((decrypted, exceptions), (30, BTreeMap::from(expected)));
 }
