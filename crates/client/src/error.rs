@@ -91,6 +91,19 @@ impl TokenError {
         }
     }
 
+    /// Whether nothing is wrong but that nobody configured how to get a token: no URL, or a
+    /// credential file that does not exist.
+    pub fn is_unconfigured(&self) -> bool {
+        match self {
+            Self::NoTokenUrl => true,
+            Self::Credentials { reason: CredentialFault::Unreadable(kind), .. } => {
+                *kind == std::io::ErrorKind::NotFound
+            }
+            Self::BackingOff { last, .. } => last.is_unconfigured(),
+            _ => false,
+        }
+    }
+
     /// How long the server asked to be left alone.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         self.refusal().and_then(|refusal| refusal.retry_after)

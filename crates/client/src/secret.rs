@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime};
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
+use crate::error::TokenError;
+
 /// A secret in the clear: a password, a client secret, a refresh token, an assertion.
 ///
 /// Clones share one allocation, which is wiped when the last of them is dropped.
@@ -69,6 +71,23 @@ pub struct AccessToken {
 }
 
 impl AccessToken {
+    /// A token that was kept somewhere, say in a file of the caller's.
+    ///
+    /// # Errors
+    /// [`TokenError::InvalidResponse`] when the text cannot stand in a header.
+    pub fn kept(
+        secret: Secret,
+        provenance: Provenance,
+        issued_at: SystemTime,
+        lifetime: Duration,
+        scopes: Vec<String>,
+    ) -> Result<Self, TokenError> {
+        if !is_token_text(secret.reveal()) {
+            return Err(TokenError::InvalidResponse("what was kept is not a token"));
+        }
+        Ok(Self::new(secret, provenance, issued_at, lifetime, scopes))
+    }
+
     /// The caller has checked that `secret` may stand in a header ([`is_token_text`]).
     pub(crate) fn new(
         secret: Secret,

@@ -125,6 +125,16 @@ impl TokensBuilder {
         Ok(self)
     }
 
+    /// Whether there is a fixed token for a name, so that no server will be asked.
+    pub fn is_fixed(&self, name: &str) -> bool {
+        self.fixed.contains_key(name)
+    }
+
+    /// Which token endpoint will be asked, if one is known.
+    pub fn configured_url(&self) -> Option<&str> {
+        self.token_url.as_deref()
+    }
+
     /// How long to wait for the server: 1.25 s to connect and 2.25 s for each read by default.
     #[must_use]
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {

@@ -380,7 +380,8 @@ impl Entry {
                 if good_until.is_some() {
                     tracing::warn!(token.name = self.name, error, "keeping the old token");
                 } else {
-                    tracing::warn!(token.name = self.name, error, "no token");
+                    // Whoever asks for it is told, and decides whether that is worth a warning.
+                    tracing::debug!(token.name = self.name, error, "no token");
                 }
             }
         }
