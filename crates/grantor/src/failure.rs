@@ -2,11 +2,27 @@
 
 use std::fmt;
 use std::io::Write as _;
+use std::process::ExitCode;
 
 /// An error with advice on what to do about it, printed on a line of its own.
 pub(crate) struct Hinted {
     error: anyhow::Error,
     hint: String,
+}
+
+/// Ctrl-C was pressed while something had to be finished first.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+pub(crate) struct Interrupted;
+
+/// An error with advice.
+pub(crate) fn hinted(error: impl Into<anyhow::Error>, hint: impl Into<String>) -> anyhow::Error {
+    Hinted { error: error.into(), hint: hint.into() }.into()
+}
+
+/// The exit code of a program that ends with `error`: 130 after Ctrl-C, as a shell would say it.
+pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if error.is::<Interrupted>() { ExitCode::from(130) } else { ExitCode::FAILURE }
 }
 
 /// Adds advice to the error of a result.
@@ -17,7 +33,7 @@ pub(crate) trait Hint<T> {
 
 impl<T, E: Into<anyhow::Error>> Hint<T> for Result<T, E> {
     fn hint(self, hint: impl Into<String>) -> anyhow::Result<T> {
-        self.map_err(|error| Hinted { error: error.into(), hint: hint.into() }.into())
+        self.map_err(|error| hinted(error, hint))
     }
 }
 
@@ -45,7 +61,7 @@ pub(crate) fn tell(error: &anyhow::Error) {
     let _ = write!(std::io::stderr().lock(), "{}", text(error));
 }
 
-fn text(error: &anyhow::Error) -> String {
+pub(crate) fn text(error: &anyhow::Error) -> String {
     let mut text = format!("error: {error:#}\n");
     if let Some(hinted) = error.downcast_ref::<Hinted>() {
         text.push_str("hint: ");

@@ -3,12 +3,14 @@
 //! | module         | what it holds                                                      |
 //! |----------------|--------------------------------------------------------------------|
 //! | [`commands`]   | one file per subcommand, and the table that joins them             |
+//! | [`developer`]  | how the developer's commands come to a token                       |
 //! | [`failure`]    | how an error is told on stderr: the chain of causes, and a hint    |
 //! | [`logging`]    | where log lines go, and in which form                              |
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage (clap).
+//! Exit codes: 0 done, 1 failed, 2 wrong usage (clap), 130 interrupted; a command may add its own.
 
 mod commands;
+mod developer;
 mod failure;
 mod logging;
 
@@ -42,7 +44,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             failure::tell(&error);
-            ExitCode::FAILURE
+            failure::exit_code(&error)
         }
     }
 }

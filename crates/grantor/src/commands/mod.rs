@@ -5,6 +5,10 @@
 //! [`Command::run`]. A command that logs for a collector also gets a row in [`Command::log_format`].
 
 mod completions;
+mod delete;
+mod http;
+mod list;
+mod token;
 
 use std::process::ExitCode;
 
@@ -15,6 +19,14 @@ use crate::logging::LogFormat;
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Print an access token
+    Token(token::Args),
+    /// List the tokens that are kept under a name
+    List(list::Args),
+    /// Forget a kept token
+    Delete(delete::Args),
+    /// Send one authorised request
+    Http(http::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }
@@ -23,6 +35,10 @@ impl Command {
     /// Runs it; the exit code is the command's own.
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
+            Self::Token(args) => token::run(args).await,
+            Self::List(args) => list::run(&args),
+            Self::Delete(args) => delete::run(&args),
+            Self::Http(args) => http::run(args).await,
             Self::Completions(args) => completions::run(&args),
         }
     }
@@ -30,7 +46,11 @@ impl Command {
     /// How it logs: tools talk to a person, servers to a collector.
     pub(crate) fn log_format(&self) -> LogFormat {
         match self {
-            Self::Completions(_) => LogFormat::Text,
+            Self::Token(_)
+            | Self::List(_)
+            | Self::Delete(_)
+            | Self::Http(_)
+            | Self::Completions(_) => LogFormat::Text,
         }
     }
 }

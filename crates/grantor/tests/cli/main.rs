@@ -1,0 +1,17 @@
+//! The developer's commands, through the built program, against a token endpoint with a script.
+
+#[cfg(test)]
+mod completions;
+#[cfg(test)]
+mod http;
+#[cfg(test)]
+mod list;
+#[cfg(test)]
+mod person;
+#[cfg(test)]
+mod refresh;
+#[cfg(test)]
+#[path = "../../../client/tests/it/server.rs"]
+mod server;
+#[cfg(test)]
+mod token;
