@@ -106,7 +106,6 @@ impl AccessToken {
     }
 
     /// The value of an `Authorization` header, marked sensitive. RFC 6750 §2.1.
-    #[expect(clippy::missing_panics_doc, reason = "it cannot: the constructors check the text")]
     pub fn authorization(&self) -> HeaderValue {
         let mut value = HeaderValue::try_from(format!("Bearer {}", self.reveal()))
             .expect("the text was checked to be visible ASCII when the token was made");
