@@ -16,6 +16,7 @@
 //! | what is dead            | [`revocation`]    | RFC 7009, Plan B revocation          |
 //! | what may be said        | [`introspect`]    | RFC 7662 §2.1, §4                    |
 //! | failed attempts         | [`throttle`]      | NIST SP 800-63B-4 §3.2.2             |
+//! | what may be written     | [`registry`]      | RFC 7591 §2, `stups.md` 4.3          |
 //!
 //! Where we differ from a specification on purpose, `docs/divergences.md` says so by section.
 
@@ -28,6 +29,8 @@ pub mod consent;
 pub mod decision;
 pub mod document;
 mod document_default;
+#[cfg(test)]
+mod example;
 pub mod grant;
 pub mod group;
 pub mod introspect;
@@ -35,6 +38,7 @@ pub mod issue;
 pub mod params;
 pub mod realm;
 pub mod refresh;
+pub mod registry;
 pub mod resource_type;
 pub mod revocation;
 pub mod scope;

@@ -1,0 +1,122 @@
+//! Clients. RFC 7591 §2; SEC-052, SEC-059, SEC-154, SEC-155, SEC-160, `security.md` N.
+
+use grantor_crypto::jwk::PublicJwk;
+use grantor_oauth_types::client_auth::ClientAuthMethod;
+use grantor_oauth_types::grant_type::GrantType;
+
+use super::form::CLIENT_NAME;
+use super::{
+    Entry, Flaw, Flaws, Known, LONGEST_ACCESS, MAX_CLIENT_KEYS, MAX_LIST, MAX_LIVE_SECRETS, Reason,
+    Want,
+};
+use crate::application::Application;
+use crate::client::Client;
+use crate::document::Document as _;
+use crate::realm::Realm;
+use crate::scope::Scope;
+
+impl Entry for Client {
+    fn wants(&self) -> Vec<Want> {
+        let tenant = self.tenant();
+        let application = self.application.iter().map(|id| Want::id::<Application>(tenant, id));
+        let realms = self.realms.iter().map(|id| Want::id::<Realm>(tenant, id));
+        let scopes = self.scopes.iter().chain(self.default_scopes.iter());
+        let scopes = scopes.map(|id| Want::id::<Scope>(tenant, id));
+        application.chain(realms).chain(scopes).collect()
+    }
+
+    fn check(&self, known: &Known) -> Result<(), Vec<Flaw>> {
+        let mut flaws = Flaws::default();
+        flaws.line("/name", &self.name, CLIENT_NAME);
+        if let Some(application) = &self.application {
+            flaws.exists::<Application>("/application", application.as_str(), known);
+        }
+        flaws.list("/realms", &self.realms, MAX_LIST);
+        for (at, realm) in self.realms.iter().enumerate() {
+            flaws.exists::<Realm>(&format!("/realms/{at}"), realm.as_str(), known);
+        }
+        flaws.scopes("/scopes", &self.scopes, known);
+        flaws.scopes("/default_scopes", &self.default_scopes, known);
+        flaws.list("/audiences", &self.audiences, MAX_LIST);
+        for (at, audience) in self.audiences.iter().enumerate() {
+            flaws.absolute_uri(&format!("/audiences/{at}"), audience);
+        }
+        if let Some(seconds) = self.access_token_seconds {
+            flaws.range("/access_token_seconds", seconds, 1, LONGEST_ACCESS);
+        }
+        check_credentials(self, known, &mut flaws);
+        check_grants(self, &mut flaws);
+        flaws.done()
+    }
+}
+
+/// A client has what its one way to authenticate needs, and nothing of another (SEC-052).
+fn check_credentials(client: &Client, known: &Known, flaws: &mut Flaws) {
+    let (secret, key) =
+        (takes_secret(client), client.auth_method == ClientAuthMethod::PrivateKeyJwt);
+    let reason = Reason::Conflict("a client that authenticates in another way has no secret");
+    flaws.demand(secret || client.secrets.is_empty(), "/secrets", reason);
+    let live = client.secrets.iter().filter(|s| s.expires.is_none_or(|end| known.now < end));
+    let few = live.count() <= MAX_LIVE_SECRETS;
+    flaws.demand(few, "/secrets", Reason::TooMany(MAX_LIVE_SECRETS));
+    match &client.jwks {
+        None => {
+            let reason = Reason::Conflict("private_key_jwt needs the public keys of the client");
+            flaws.demand(!key, "/jwks", reason);
+        }
+        Some(jwks) => {
+            let reason = Reason::Conflict("only private_key_jwt uses keys of the client");
+            flaws.demand(key, "/jwks", reason);
+            check_keys(jwks, flaws);
+        }
+    }
+}
+
+fn takes_secret(client: &Client) -> bool {
+    use ClientAuthMethod::{ClientSecretBasic, ClientSecretPost};
+    matches!(client.auth_method, ClientSecretBasic | ClientSecretPost)
+}
+
+/// Public, asymmetric, strong, few, and named apart (SEC-155). The set must not be read strictly
+/// and leniently with different results, so it has no member but `keys`.
+fn check_keys(jwks: &serde_json::Value, flaws: &mut Flaws) {
+    let members = jwks.as_object().filter(|members| members.len() == 1);
+    let keys = members.and_then(|members| members.get("keys")).and_then(|keys| keys.as_array());
+    let Some(keys) = keys.filter(|keys| !keys.is_empty()) else {
+        return flaws
+            .add("/jwks", Reason::Form("an object with an array 'keys' that is not empty"));
+    };
+    if keys.len() > MAX_CLIENT_KEYS {
+        return flaws.add("/jwks/keys", Reason::TooMany(MAX_CLIENT_KEYS));
+    }
+    let mut names = Vec::new();
+    for (at, key) in keys.iter().enumerate() {
+        match PublicJwk::from_value(key) {
+            Ok(key) => names.push(key.kid().map(ToOwned::to_owned)),
+            Err(error) => {
+                flaws.add(format!("/jwks/keys/{at}"), Reason::Key(error.to_string()));
+            }
+        }
+    }
+    let apart = names.iter().enumerate().all(|(at, name)| !names[..at].contains(name));
+    let reason = Reason::Conflict("several keys must each have a 'kid' of their own");
+    flaws.demand(apart, "/jwks/keys", reason);
+}
+
+/// Grants that fit what the client is, and switches that fit its grants (`security.md` N: a switch
+/// relaxes one rule, and only where that rule is in the way).
+fn check_grants(client: &Client, flaws: &mut Flaws) {
+    let has = |grant| client.grant_types.contains(&grant);
+    let fits = client.is_confidential() || !has(GrantType::ClientCredentials);
+    let reason = Reason::Conflict("only a confidential client can use client_credentials");
+    flaws.demand(fits, "/grant_types", reason);
+    let compat = client.compat;
+    let fits = !compat.password_grant || has(GrantType::Password);
+    let reason = Reason::Conflict("only for clients with the grant type password");
+    flaws.demand(fits, "/compat/password_grant", reason);
+    let fits = !compat.basic_raw || takes_secret(client);
+    let reason = Reason::Conflict("only for clients that authenticate with a secret");
+    flaws.demand(fits, "/compat/basic_raw", reason.clone());
+    let fits = !compat.any_secret_method || takes_secret(client);
+    flaws.demand(fits, "/compat/any_secret_method", reason);
+}

@@ -1,0 +1,146 @@
+//! Users, groups, applications, and what is assigned to them.
+
+use super::form::{NAME, is_email};
+use super::{Entry, Flaw, Flaws, Known, MAX_LIST, MAX_MEMBERS, Reason, Want};
+use crate::application::Application;
+use crate::assignment::{Assignment, Principal};
+use crate::client::Client;
+use crate::document::Document as _;
+use crate::group::{Group, MemberRef};
+use crate::realm::Realm;
+use crate::scope::{GrantRule, Scope};
+use crate::user::User;
+
+impl Entry for User {
+    fn wants(&self) -> Vec<Want> {
+        let tenant = self.tenant();
+        let application = self.application.iter().map(|id| Want::id::<Application>(tenant, id));
+        std::iter::once(Want::id::<Realm>(tenant, &self.realm)).chain(application).collect()
+    }
+
+    fn check(&self, known: &Known) -> Result<(), Vec<Flaw>> {
+        let mut flaws = Flaws::default();
+        flaws.exists::<Realm>("/realm", self.realm.as_str(), known);
+        if let Some(application) = &self.application {
+            flaws.exists::<Application>("/application", application.as_str(), known);
+            let services = known.realm(&self.realm).is_none_or(|realm| realm.services);
+            let reason = Reason::Conflict("only users of a realm of services act for applications");
+            flaws.demand(services, "/application", reason);
+        }
+        if let Some(name) = &self.display_name {
+            flaws.line("/display_name", name, NAME);
+        }
+        if let Some(email) = &self.email {
+            flaws.demand(is_email(email), "/email", Reason::Form("an e-mail address"));
+        }
+        flaws.list("/passwords", &self.passwords, 10);
+        for (at, password) in self.passwords.iter().enumerate() {
+            let known_kind = ["$argon2id$", "$2a$", "$2b$", "$2y$"]
+                .iter()
+                .any(|prefix| password.hash.starts_with(prefix));
+            let reason = Reason::Form("an argon2id or bcrypt hash");
+            flaws.demand(known_kind, &format!("/passwords/{at}/hash"), reason);
+        }
+        flaws.done()
+    }
+}
+
+impl Entry for Group {
+    fn wants(&self) -> Vec<Want> {
+        let tenant = self.tenant();
+        let want = |member: MemberRef| match member {
+            MemberRef::User(id) => Want::id::<User>(tenant, id),
+            MemberRef::Group(id) => Want::id::<Self>(tenant, id),
+        };
+        // More than may be is refused without a look at them.
+        self.members.iter().take(MAX_MEMBERS).map(|member| want(member.who)).collect()
+    }
+
+    fn check(&self, known: &Known) -> Result<(), Vec<Flaw>> {
+        let mut flaws = Flaws::default();
+        flaws.name("/name", &self.name, NAME);
+        flaws.text("/description", &self.description);
+        if self.members.len() > MAX_MEMBERS {
+            flaws.add("/members", Reason::TooMany(MAX_MEMBERS));
+            return flaws.done();
+        }
+        let mut seen = std::collections::HashSet::new();
+        for (at, member) in self.members.iter().enumerate() {
+            let pointer = format!("/members/{at}/who");
+            flaws.demand(seen.insert(member), &pointer, Reason::Twice);
+            match member.who {
+                MemberRef::Group(id) if id == self.id => {
+                    flaws.add(pointer, Reason::Conflict("a group is no member of itself"));
+                }
+                MemberRef::Group(id) => flaws.exists::<Self>(&pointer, &id.to_string(), known),
+                MemberRef::User(id) => flaws.exists::<User>(&pointer, &id.to_string(), known),
+            }
+            if let Some(source) = &member.source {
+                flaws.name(&format!("/members/{at}/source"), source, NAME);
+            }
+        }
+        flaws.done()
+    }
+}
+
+impl Entry for Application {
+    fn wants(&self) -> Vec<Want> {
+        self.service_user.iter().map(|id| Want::id::<User>(self.tenant(), id)).collect()
+    }
+
+    fn check(&self, known: &Known) -> Result<(), Vec<Flaw>> {
+        let mut flaws = Flaws::default();
+        flaws.name("/team", &self.team, NAME);
+        flaws.name("/name", &self.name, NAME);
+        flaws.line("/subtitle", &self.subtitle, 4 * NAME);
+        if let Some(id) = self.service_user {
+            flaws.exists::<User>("/service_user", &id.to_string(), known);
+            // What is assigned to the service user is assigned to the clients of the application:
+            // nobody may help himself to another's.
+            let own = known.user(id).is_none_or(|user| user.application.as_ref() == Some(&self.id));
+            let reason = Reason::Conflict("the service user belongs to another application");
+            flaws.demand(own, "/service_user", reason);
+        }
+        flaws.done()
+    }
+}
+
+impl Entry for Assignment {
+    fn wants(&self) -> Vec<Want> {
+        let tenant = self.tenant();
+        let principal = match &self.principal {
+            Principal::User(id) => Want::id::<User>(tenant, id),
+            Principal::Client(id) => Want::id::<Client>(tenant, id),
+            Principal::Group(id) => Want::id::<Group>(tenant, id),
+        };
+        vec![Want::id::<Scope>(tenant, &self.scope), principal]
+    }
+
+    fn check(&self, known: &Known) -> Result<(), Vec<Flaw>> {
+        let mut flaws = Flaws::default();
+        flaws.exists::<Scope>("/scope", self.scope.as_str(), known);
+        if let Some(scope) = known.scope(&self.scope) {
+            let fits = matches!(scope.rule, GrantRule::Assigned | GrantRule::Owner);
+            let reason = Reason::Conflict("the rule of the scope asks for no assignment");
+            flaws.demand(fits, "/scope", reason);
+        }
+        match &self.principal {
+            Principal::User(id) => {
+                flaws.exists::<User>("/principal/user", &id.to_string(), known);
+            }
+            Principal::Client(id) => {
+                flaws.exists::<Client>("/principal/client", id.as_str(), known);
+            }
+            Principal::Group(id) => {
+                flaws.exists::<Group>("/principal/group", &id.to_string(), known);
+            }
+        }
+        flaws.name("/reason", &self.reason, 2 * MAX_LIST);
+        if let Some(approver) = &self.approver {
+            flaws.name("/approver", approver, NAME);
+        }
+        let ahead = self.expires.is_none_or(|end| end > known.now);
+        flaws.demand(ahead, "/expires", Reason::Form("a time in the future"));
+        flaws.done()
+    }
+}

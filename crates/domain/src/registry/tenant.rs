@@ -1,0 +1,75 @@
+//! Tenants and realms. SEC-062, SEC-084, SEC-091.
+
+use super::form::{NAME, is_host, is_issuer};
+use super::{
+    Entry, Flaw, Flaws, Known, LONGEST_ACCESS, LONGEST_DEFAULT_ACCESS, LONGEST_GRACE,
+    LONGEST_GRANT, MAX_LIST, Reason, Want,
+};
+use crate::document::Document as _;
+use crate::realm::Realm;
+use crate::scope::Scope;
+use crate::tenant::{Tenant, TenantSettings};
+
+impl Entry for Tenant {
+    fn wants(&self) -> Vec<Want> {
+        Vec::new()
+    }
+
+    fn check(&self, _: &Known) -> Result<(), Vec<Flaw>> {
+        let mut flaws = Flaws::default();
+        let expects = "an https URL (http on a loopback address) without query, fragment, user \
+                       information and trailing slash, in its canonical spelling";
+        flaws.demand(is_issuer(&self.issuer), "/issuer", Reason::Form(expects));
+        flaws.list("/hosts", &self.hosts, MAX_LIST);
+        for (at, host) in self.hosts.iter().enumerate() {
+            let expects = "a host name in lower case, or '*.' before one";
+            flaws.demand(is_host(host), &format!("/hosts/{at}"), Reason::Form(expects));
+        }
+        check_settings(&self.settings, &mut flaws);
+        flaws.done()
+    }
+}
+
+fn check_settings(settings: &TenantSettings, flaws: &mut Flaws) {
+    let at = |field: &str| format!("/settings/{field}");
+    let TenantSettings {
+        access_token_seconds,
+        refresh_idle_seconds: idle,
+        refresh_absolute_seconds: absolute,
+        refresh_grace_seconds,
+        signing_alg: _,
+        key_rotation_seconds: rotation,
+        key_publish_ahead_seconds: ahead,
+        revocation_salt,
+        compat_tokeninfo_query: _,
+    } = settings;
+    let access = at("access_token_seconds");
+    flaws.range(&access, *access_token_seconds, 1, LONGEST_DEFAULT_ACCESS);
+    flaws.range(&at("refresh_absolute_seconds"), *absolute, 1, LONGEST_GRANT);
+    flaws.range(&at("refresh_idle_seconds"), *idle, 1, LONGEST_GRANT);
+    let reason = Reason::Conflict("a refresh token cannot lie idle longer than its grant lasts");
+    flaws.demand(idle <= absolute, &at("refresh_idle_seconds"), reason);
+    flaws.range(&at("refresh_grace_seconds"), *refresh_grace_seconds, 0, LONGEST_GRACE);
+    flaws.range(&at("key_publish_ahead_seconds"), *ahead, 0, 7 * 86_400);
+    if *rotation != 0 {
+        flaws.range(&at("key_rotation_seconds"), *rotation, 3_600, LONGEST_GRANT);
+        let reason = Reason::Conflict("a key must sign for longer than it is published ahead");
+        flaws.demand(rotation > ahead, &at("key_rotation_seconds"), reason);
+    }
+    flaws.name(&at("revocation_salt"), revocation_salt, NAME);
+}
+
+impl Entry for Realm {
+    fn wants(&self) -> Vec<Want> {
+        self.default_scopes.iter().map(|s| Want::id::<Scope>(self.tenant(), s)).collect()
+    }
+
+    fn check(&self, known: &Known) -> Result<(), Vec<Flaw>> {
+        let mut flaws = Flaws::default();
+        flaws.scopes("/default_scopes", &self.default_scopes, known);
+        if let Some(seconds) = self.access_token_seconds {
+            flaws.range("/access_token_seconds", seconds, 1, LONGEST_ACCESS);
+        }
+        flaws.done()
+    }
+}

@@ -1,0 +1,391 @@
+use std::collections::BTreeSet;
+
+use grantor_crypto::digest::DigestKey;
+use grantor_oauth_types::client_auth::ClientAuthMethod;
+use grantor_oauth_types::grant_type::GrantType;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::application::Application;
+use crate::assignment::{Assignment, Principal};
+use crate::client::{Client, StoredSecret};
+use crate::example::*;
+use crate::group::{Group, Member, MemberRef};
+use crate::realm::Realm;
+use crate::resource_type::ResourceType;
+use crate::scope::{GrantRule, Scope};
+use crate::tenant::Tenant;
+use crate::user::{StoredPassword, User};
+
+/// Everything of the example world.
+fn known() -> Known {
+    let mut known = Known::at(now())
+        .and(&realm("customers"))
+        .and(&realm("employees"))
+        .and(&realm("services"))
+        .and(&application("shop"))
+        .and(&client("shop"))
+        .and(&user(1, "customers", "jane"))
+        .and(&User {
+            application: Some(application_id("shop")),
+            ..user(2, "services", "stups_shop")
+        })
+        .and(&group(1, "staff"));
+    for resource_type in resource_types() {
+        known = known.and(&resource_type);
+    }
+    for scope in catalogue() {
+        known = known.and(&scope);
+    }
+    known
+}
+
+/// What is spoiled, and the pointers of the flaws that must be found.
+type Row<'a, D> = (&'a str, &'a dyn Fn(&mut D), &'a [&'a str]);
+
+fn check_table<D: Entry>(right: &D, table: &[Row<'_, D>]) {
+    let known = known();
+    assert_eq!(right.check(&known), Ok(()), "the unspoiled document must pass");
+    for (rule, spoil, expected) in table {
+        let mut document = right.clone();
+        spoil(&mut document);
+        let flaws = document.check(&known).expect_err(rule);
+        let pointers: Vec<&str> = flaws.iter().map(|flaw| flaw.pointer.as_str()).collect();
+        assert_eq!(&pointers, expected, "{rule}");
+        assert!(flaws.iter().all(|flaw| !flaw.message().is_empty()), "{rule}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_tenant() {
+    let issuer = |text: &'static str| move |t: &mut Tenant| t.issuer = text.to_owned();
+    #[rustfmt::skip]
+    let table: &[Row<'_, Tenant>] = &[
+        ("https",              &issuer("http://id.example"),          &["/issuer"]),
+        ("no query",           &issuer("https://id.example?a=b"),     &["/issuer"]),
+        ("no fragment",        &issuer("https://id.example#a"),       &["/issuer"]),
+        ("no trailing slash",  &issuer("https://id.example/"),        &["/issuer"]),
+        ("no trailing slash",  &issuer("https://id.example/a/"),      &["/issuer"]),
+        ("no user",            &issuer("https://u:p@id.example"),     &["/issuer"]),
+        ("one spelling",       &issuer("https://ID.example"),         &["/issuer"]),
+        ("one spelling",       &issuer("https://id.example:443"),     &["/issuer"]),
+        ("one spelling",       &issuer("https://id.example/a/../b"),  &["/issuer"]),
+        ("absolute",           &issuer("//id.example"),               &["/issuer"]),
+        ("a host name",        &|t| t.hosts = vec!["https://x".into()], &["/hosts/0"]),
+        ("a host name",        &|t| t.hosts = vec!["*.com".into()],   &["/hosts/0"]),
+        ("a host name",        &|t| t.hosts = vec!["A.example".into()], &["/hosts/0"]),
+        ("hosts once",         &|t| t.hosts = vec!["a.b".into(), "a.b".into()], &["/hosts/1"]),
+        ("SEC-091 access",     &|t| t.settings.access_token_seconds = 86_401, &["/settings/access_token_seconds"]),
+        ("SEC-091 access",     &|t| t.settings.access_token_seconds = 0, &["/settings/access_token_seconds"]),
+        ("SEC-091 absolute",   &|t| t.settings.refresh_absolute_seconds = u32::MAX, &["/settings/refresh_absolute_seconds"]),
+        ("idle ≤ absolute",    &|t| t.settings.refresh_idle_seconds = 90 * 86_400 + 1, &["/settings/refresh_idle_seconds"]),
+        ("SEC-062 grace",      &|t| t.settings.refresh_grace_seconds = 301, &["/settings/refresh_grace_seconds"]),
+        ("rotation",           &|t| t.settings.key_rotation_seconds = 60, &["/settings/key_rotation_seconds", "/settings/key_rotation_seconds"]),
+        ("published ahead",    &|t| t.settings.key_publish_ahead_seconds = 8 * 86_400, &["/settings/key_publish_ahead_seconds"]),
+        ("salt",               &|t| t.settings.revocation_salt.clear(), &["/settings/revocation_salt"]),
+    ];
+    check_table(&tenant(), table);
+}
+
+#[test]
+fn an_issuer_may_be_on_loopback_and_have_a_path() {
+    let known = known();
+    for issuer in
+        ["http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost:1", "https://a.b/t/main"]
+    {
+        let tenant = Tenant { issuer: issuer.to_owned(), ..tenant() };
+        assert_eq!(tenant.check(&known), Ok(()), "{issuer}");
+    }
+}
+
+#[test]
+fn sec_091_a_life_of_ten_years_is_refused_wherever_it_is_set() {
+    let ten_years = 10 * 365 * 86_400;
+    let mut long = tenant();
+    long.settings.access_token_seconds = ten_years;
+    assert!(long.check(&known()).is_err());
+    let long = Realm { access_token_seconds: Some(ten_years), ..realm("customers") };
+    assert!(long.check(&known()).is_err());
+    let long = Client { access_token_seconds: Some(ten_years), ..client("shop") };
+    assert!(long.check(&known()).is_err());
+    // The thirty days of STUPS customers are an exception that a realm states.
+    let stups = Realm { access_token_seconds: Some(30 * 86_400), ..realm("customers") };
+    assert_eq!(stups.check(&known()), Ok(()));
+}
+
+#[test]
+fn what_is_wrong_with_a_realm() {
+    #[rustfmt::skip]
+    let table: &[Row<'_, Realm>] = &[
+        ("scopes exist", &|r| r.default_scopes = scopes("uid gone"),         &["/default_scopes/1"]),
+        ("SEC-091",      &|r| r.access_token_seconds = Some(31 * 86_400 + 1), &["/access_token_seconds"]),
+    ];
+    check_table(&realm("customers"), table);
+}
+
+#[test]
+fn what_is_wrong_with_a_user() {
+    let hash =
+        |text: &str| StoredPassword { hash: text.into(), created: now(), created_by: "x".into() };
+    let email = |text: &'static str| move |u: &mut User| u.email = Some(text.to_owned());
+    #[rustfmt::skip]
+    let table: &[Row<'_, User>] = &[
+        ("realm exists",        &|u| u.realm = realm_name("gone"),                      &["/realm"]),
+        ("application exists",  &|u| u.application = Some(application_id("gone")),      &["/application"]),
+        ("services only",       &|u| u.realm = realm_name("customers"),                 &["/application"]),
+        ("SEC-016 name",        &|u| u.display_name = Some("a\u{202e}b".into()),        &["/display_name"]),
+        ("SEC-184 e-mail",      &email("a@b@c"),                                        &["/email"]),
+        ("SEC-184 e-mail",      &email("\"a@b\"@c.example"),                            &["/email"]),
+        ("SEC-184 e-mail",      &email("a@"),                                           &["/email"]),
+        ("SEC-184 e-mail",      &email("a@c.example\r\nBcc: x"),                        &["/email"]),
+        ("hashes only",         &|u| u.passwords = vec![hash("secret")],                &["/passwords/0/hash"]),
+    ];
+    let right = User {
+        application: Some(application_id("shop")),
+        email: Some("jane.doe+shop@mail.example".to_owned()),
+        passwords: vec![hash("$argon2id$v=19$…"), hash("$2b$10$…")],
+        ..user(1, "services", "jane")
+    };
+    check_table(&right, table);
+}
+
+#[test]
+fn what_is_wrong_with_a_group() {
+    let member = |who| Member { who, source: None };
+    let jane = member(MemberRef::User(user_id(1)));
+    #[rustfmt::skip]
+    let table: &[Row<'_, Group>] = &[
+        ("a name",            &|g| g.name = " ".into(),                                     &["/name"]),
+        ("no self",           &|g| g.members.push(member(MemberRef::Group(group_id(2)))),   &["/members/1/who"]),
+        ("members exist",     &|g| g.members.push(member(MemberRef::User(user_id(9)))),     &["/members/1/who"]),
+        ("members exist",     &|g| g.members.push(member(MemberRef::Group(group_id(9)))),   &["/members/1/who"]),
+        ("members once",      &|g| g.members.push(g.members[0].clone()),                    &["/members/1/who"]),
+        ("not too many",      &|g| g.members = vec![g.members[0].clone(); 5_001],           &["/members"]),
+    ];
+    check_table(&Group { members: vec![jane], ..group(2, "sellers") }, table);
+}
+
+#[test]
+fn what_is_wrong_with_an_application() {
+    #[rustfmt::skip]
+    let table: &[Row<'_, Application>] = &[
+        ("a team",                  &|a| a.team.clear(),                         &["/team"]),
+        ("a name",                  &|a| a.name = "a\nb".into(),                 &["/name"]),
+        ("its user exists",         &|a| a.service_user = Some(user_id(9)),      &["/service_user"]),
+        ("nobody else's user",      &|a| a.service_user = Some(user_id(1)),      &["/service_user"]),
+        ("nobody else's user",      &|a| a.id = application_id("thief"),         &["/service_user"]),
+    ];
+    check_table(&Application { service_user: Some(user_id(2)), ..application("shop") }, table);
+}
+
+fn secret(expires: Option<i64>) -> StoredSecret {
+    let digest = DigestKey::new(&[1; 32]).digest("secret");
+    StoredSecret { digest, created: now(), expires: expires.map(at) }
+}
+
+const P256: &str = r#"{"kty":"EC","crv":"P-256","kid":"a",
+    "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+    "y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#;
+
+fn key() -> Value {
+    serde_json::from_str(P256).unwrap()
+}
+
+#[test]
+fn what_is_wrong_with_a_client() {
+    #[rustfmt::skip]
+    let table: &[Row<'_, Client>] = &[
+        ("SEC-043 name",           &|c| c.name = "Sh\u{200b}op".into(),                    &["/name"]),
+        ("SEC-043 name",           &|c| c.name = "x".repeat(65),                           &["/name"]),
+        ("application exists",     &|c| c.application = Some(application_id("gone")),      &["/application"]),
+        ("realms exist",           &|c| c.realms = vec![realm_name("gone")],               &["/realms/0"]),
+        ("scopes exist",           &|c| c.scopes = scopes("uid gone"),                     &["/scopes/1"]),
+        ("default scopes exist",   &|c| c.default_scopes = scopes("gone"),                 &["/default_scopes/0"]),
+        ("absolute audiences",     &|c| c.audiences = vec!["api1".into()],                 &["/audiences/0"]),
+        ("no fragment",            &|c| c.audiences = vec!["https://a.b#c".into()],        &["/audiences/0"]),
+        ("SEC-160 two secrets",    &|c| c.secrets.push(secret(None)),                      &["/secrets"]),
+        ("SEC-059 confidential",   &|c| { c.auth_method = ClientAuthMethod::None; c.secrets.clear(); }, &["/grant_types"]),
+        ("SEC-052 no spare secret", &|c| { c.auth_method = ClientAuthMethod::PrivateKeyJwt; c.jwks = Some(json!({"keys": [key()]})); }, &["/secrets"]),
+        ("SEC-052 no spare keys",  &|c| c.jwks = Some(json!({"keys": [key()]})),           &["/jwks"]),
+        ("N password_grant",       &|c| { c.grant_types.remove(&GrantType::Password); },   &["/compat/password_grant"]),
+    ];
+    let mut right = client("shop");
+    right.audiences = vec!["https://orders.example".into(), "urn:example:orders".into()];
+    right.secrets = vec![secret(Some(NOW)), secret(Some(NOW + 1)), secret(None)];
+    check_table(&right, table);
+}
+
+#[test]
+fn sec_155_client_keys_are_public_strong_few_and_named_apart() {
+    let with = |change: &dyn Fn(&mut Value)| {
+        let mut key = key();
+        change(&mut key);
+        key
+    };
+    let right = Client {
+        auth_method: ClientAuthMethod::PrivateKeyJwt,
+        jwks: Some(json!({"keys": [key(), with(&|k| k["kid"] = json!("b"))]})),
+        ..client("shop")
+    };
+    let rsa = |bytes: usize| {
+        use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+        json!({"kty": "RSA", "e": "AQAB", "n": BASE64_URL_SAFE_NO_PAD.encode(vec![0xff; bytes])})
+    };
+    let many: Vec<Value> = (0..1_000).map(|i| with(&|k| k["kid"] = json!(i.to_string()))).collect();
+    let set = |keys: Value| move |c: &mut Client| c.jwks = Some(json!({ "keys": keys }));
+    #[rustfmt::skip]
+    let table: &[Row<'_, Client>] = &[
+        ("there are keys",  &|c| c.jwks = None,                              &["/jwks"]),
+        ("there are keys",  &set(json!([])),                                 &["/jwks"]),
+        ("a set",           &|c| c.jwks = Some(key()),                       &["/jwks"]),
+        ("one source",      &|c| c.jwks = Some(json!({"keys": [key()], "jwks_uri": "https://a.b"})), &["/jwks"]),
+        ("public",          &set(json!([with(&|k| k["d"] = json!("AA"))])),  &["/jwks/keys/0"]),
+        ("asymmetric",      &set(json!([{"kty": "oct", "k": "AA"}])),        &["/jwks/keys/0"]),
+        ("RSA 2048",        &set(json!([rsa(128)])),                         &["/jwks/keys/0"]),
+        ("on the curve",    &set(json!([with(&|k| k["x"] = k["y"].clone())])), &["/jwks/keys/0"]),
+        ("known curve",     &set(json!([with(&|k| k["crv"] = json!("secp256k1"))])), &["/jwks/keys/0"]),
+        ("for signatures",  &set(json!([with(&|k| k["use"] = json!("enc"))])), &["/jwks/keys/0"]),
+        ("at most ten",     &set(json!(many)),                               &["/jwks/keys"]),
+        ("named apart",     &set(json!([key(), key()])),                     &["/jwks/keys"]),
+    ];
+    check_table(&right, table);
+    let strong = Client { jwks: Some(json!({"keys": [rsa(256)]})), ..right };
+    assert_eq!(strong.check(&known()), Ok(()));
+}
+
+#[test]
+fn a_switch_is_set_only_where_its_rule_is_in_the_way() {
+    let public = Client {
+        auth_method: ClientAuthMethod::None,
+        grant_types: BTreeSet::from([GrantType::Password]),
+        ..client("cli")
+    };
+    #[rustfmt::skip]
+    let table: &[Row<'_, Client>] = &[
+        ("N basic_raw",         &|c| c.compat.basic_raw = true,         &["/compat/basic_raw"]),
+        ("N any_secret_method", &|c| c.compat.any_secret_method = true, &["/compat/any_secret_method"]),
+        ("SEC-052 no secret",   &|c| c.secrets = vec![secret(None)],    &["/secrets"]),
+    ];
+    check_table(&public, table);
+}
+
+#[test]
+fn what_is_wrong_with_a_resource_type() {
+    let needed = || vec![token("sales_order.read"), token("sales_order.write")];
+    #[rustfmt::skip]
+    let table: &[Row<'_, ResourceType>] = &[
+        ("a name",                &|t| t.name.clear(),                            &["/name"]),
+        ("owners exist",          &|t| t.owners.push(realm_name("gone")),         &["/owners/2"]),
+        ("owners once",           &|t| t.owners.push(realm_name("customers")),    &["/owners/2"]),
+        ("owners are needed",     &|t| t.owners.clear(),                          &["/owners"]),
+        ("an absolute audience",  &|t| t.audience = Some("orders".into()),        &["/audience"]),
+        ("no user in audience",   &|t| t.audience = Some("https://u@a.b".into()), &["/audience"]),
+    ];
+    let right = resource_types().remove(0);
+    check_table(&right, table);
+    let flaws = ResourceType { owners: vec![], ..right }.check(&known()).unwrap_err();
+    assert_eq!(flaws[0].reason, Reason::OwnersInUse { scopes: needed() });
+}
+
+#[test]
+fn what_is_wrong_with_a_scope() {
+    let named = |text: &'static str| move |s: &mut Scope| s.token = token(text);
+    #[rustfmt::skip]
+    let table: &[Row<'_, Scope>] = &[
+        ("the type exists",      &|s| { s.resource_type = Some(type_id("gone")); s.token = token("gone.read"); }, &["/resource_type"]),
+        ("type and id",          &named("read"),                               &["/token"]),
+        ("type and id",          &named("sales_order"),                        &["/token"]),
+        ("type and id",          &named("sales_orders.read"),                  &["/token"]),
+        ("the form of an id",    &named("sales_order.r"),                      &["/token"]),
+        ("the form of an id",    &named("sales_order.read.all"),               &["/token"]),
+        ("the form of an id",    &named("sales_order.Read"),                   &["/token"]),
+        ("owners",               &|s| { s.resource_type = Some(type_id("stock")); s.token = token("stock.read"); }, &["/rule"]),
+        ("owners",               &|s| { s.resource_type = None; },             &["/rule"]),
+        ("groups exist",         &|s| s.rule = GrantRule::Group { groups: vec![group_id(9)] }, &["/rule/groups/0"]),
+        ("a group",              &|s| s.rule = GrantRule::Group { groups: vec![] }, &["/rule/groups"]),
+        ("a summary",            &|s| s.summary.clear(),                       &["/summary"]),
+        ("a language",           &|s| { s.summary.insert("English!".into(), "x".into()); }, &["/summary"]),
+        ("risk",                 &|s| s.risk = 0,                              &["/risk"]),
+        ("risk",                 &|s| s.risk = 4,                              &["/risk"]),
+    ];
+    check_table(&catalogue().remove(0), table);
+}
+
+#[test]
+fn what_is_wrong_with_an_assignment() {
+    #[rustfmt::skip]
+    let table: &[Row<'_, Assignment>] = &[
+        ("the scope exists",     &|a| a.scope = token("gone"),                               &["/scope"]),
+        ("it can be assigned",   &|a| a.scope = token("uid"),                                &["/scope"]),
+        ("it can be assigned",   &|a| a.scope = token("staff"),                              &["/scope"]),
+        ("the user exists",      &|a| a.principal = Principal::User(user_id(9)),             &["/principal/user"]),
+        ("the client exists",    &|a| a.principal = Principal::Client(client_id("gone")),    &["/principal/client"]),
+        ("the group exists",     &|a| a.principal = Principal::Group(group_id(9)),           &["/principal/group"]),
+        ("a reason",             &|a| a.reason = "  ".into(),                                &["/reason"]),
+        ("an end ahead",         &|a| a.expires = Some(now()),                               &["/expires"]),
+    ];
+    let right = assignment(1, Principal::Client(client_id("shop")), "sales_order.read_all");
+    check_table(&Assignment { expires: Some(at(NOW + 1)), ..right }, table);
+}
+
+/// Whatever a check looks at was asked for: an empty world plus what is wanted is enough.
+#[test]
+fn a_check_looks_at_nothing_it_did_not_want() {
+    fn enough<D: Entry>(document: &D, world: &[StoredDocument]) {
+        let mut known = Known::at(now());
+        for want in document.wants() {
+            let of = |stored: &&StoredDocument| match &want {
+                Want::Document(key) => {
+                    key.kind == stored.kind && key.at == At::Id(stored.id.clone())
+                }
+                Want::Children { kind, parent, .. } => {
+                    *kind == stored.kind && stored.parent.as_ref() == Some(parent)
+                }
+            };
+            for stored in world.iter().filter(of) {
+                known.add(stored).unwrap();
+            }
+        }
+        assert_eq!(document.check(&known), Ok(()));
+    }
+    use crate::document::{At, StoredDocument};
+    let mut world = vec![
+        StoredDocument::encode(&realm("customers")),
+        StoredDocument::encode(&realm("employees")),
+        StoredDocument::encode(&realm("services")),
+        StoredDocument::encode(&application("shop")),
+        StoredDocument::encode(&client("shop")),
+        StoredDocument::encode(&group(1, "staff")),
+    ];
+    let service = User { application: Some(application_id("shop")), ..user(2, "services", "s") };
+    world.push(StoredDocument::encode(&service));
+    world.extend(resource_types().iter().map(StoredDocument::encode));
+    world.extend(catalogue().iter().map(StoredDocument::encode));
+    enough(&tenant(), &world);
+    enough(&realm("customers"), &world);
+    enough(&service, &world);
+    enough(&Application { service_user: Some(user_id(2)), ..application("shop") }, &world);
+    enough(&Client { application: Some(application_id("shop")), ..client("shop") }, &world);
+    resource_types().iter().for_each(|t| enough(t, &world));
+    catalogue().iter().for_each(|s| enough(s, &world));
+    enough(&assignment(1, Principal::Group(group_id(1)), "sales_order.read"), &world);
+}
+
+#[test]
+fn sec_152_an_update_is_judged_as_the_whole_that_it_makes() {
+    // Public, then confidential without a credential of that kind; or a field left out.
+    let public = Client {
+        auth_method: ClientAuthMethod::None,
+        grant_types: BTreeSet::from([GrantType::RefreshToken]),
+        compat: crate::client::Compat::default(),
+        ..client("cli")
+    };
+    assert_eq!(public.check(&known()), Ok(()));
+    let swapped = Client { auth_method: ClientAuthMethod::PrivateKeyJwt, ..public };
+    assert!(swapped.check(&known()).is_err());
+    let text = r#"{"tenant":"main","id":"cli","auth_method":"none"}"#;
+    let least: Client = serde_json::from_str(text).unwrap();
+    assert_eq!(least.check(&known()), Ok(()));
+    assert!(least.grant_types.is_empty() && least.scopes.is_empty() && !least.consent_bypass);
+    assert_eq!(least.compat, crate::client::Compat::default());
+}
