@@ -34,12 +34,14 @@ use grantor_domain::revocation::Revocation;
 use grantor_domain::throttle::Attempts;
 use grantor_oauth_types::id::{DecisionId, GrantId, GroupId, UserId};
 use grantor_oauth_types::name::TenantName;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+pub mod audit;
 pub mod contract;
 mod error;
 pub mod operations;
 mod query;
+pub mod record;
 
 pub use error::StoreError;
 pub use query::{AuditQuery, DocumentQuery, GrantQuery};
@@ -105,7 +107,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The signed checkpoints behind a link number, oldest first.
     async fn checkpoints(&self, after: i64, limit: usize) -> Result<Vec<Checkpoint>, StoreError>;
 
-    /// Deletes up to `limit` rows of each sort that no answer can depend on any more.
+    /// Deletes up to `limit` rows of each sort that no answer can depend on any more: grants,
+    /// revocations, marks and counters that were over [`PURGE_AFTER`] before `now`, and all but
+    /// the newest [`KEPT_CHANGES`] changes. Audit rows stay. Returns how many were deleted.
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
     /// Whether the database answers, in well under a second.
@@ -250,6 +254,22 @@ impl Claimed {
                 Ok(stored.as_ref().map(StoredDocument::decode).transpose()?)
             }
             other => unreachable!("claim {claim} is no document but {other:?}"),
+        }
+    }
+
+    /// What was found under the claim with this number, undecoded.
+    pub fn stored(&self, claim: usize) -> Option<&StoredDocument> {
+        match &self.found[claim] {
+            Found::Document(stored) => stored.as_ref(),
+            other => unreachable!("claim {claim} is no document but {other:?}"),
+        }
+    }
+
+    /// The children found under the claim with this number, undecoded.
+    pub fn stored_children(&self, claim: usize) -> &[StoredDocument] {
+        match &self.found[claim] {
+            Found::Children(stored) => stored,
+            other => unreachable!("claim {claim} is no list but {other:?}"),
         }
     }
 
@@ -423,6 +443,14 @@ pub struct Checkpoint {
 
 /// Signs a checkpoint: link number and hash in, compact JWS out.
 pub type CheckpointSigner = Arc<dyn Fn(i64, &[u8; 32]) -> String + Send + Sync>;
+
+/// How long rows outlive their end, in seconds: clocks that differ, or step back, revive nothing
+/// (REL-024).
+pub const PURGE_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// How much of the change sequence is kept for followers. One that was away for more reads
+/// everything anew.
+pub const KEPT_CHANGES: i64 = 100_000;
 
 /// The first link follows this.
 pub const CHAIN_START: [u8; 32] = [0; 32];

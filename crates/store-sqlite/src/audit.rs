@@ -1,0 +1,254 @@
+//! Audit rows, their chain and its checkpoints.
+
+use grantor_domain::audit::AuditEvent;
+use grantor_oauth_types::id::DecisionId;
+use grantor_oauth_types::name::TenantName;
+use grantor_store::audit::{AuditEntry, find_event};
+use grantor_store::record::AuditRecord;
+use grantor_store::{AuditQuery, AuditRow, CHAIN_START, Checkpoint, CheckpointSigner, link_hash};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use crate::column;
+use crate::fault::Fault;
+
+const APPEND: &str = "
+    INSERT INTO audit (tenant, first, last, kind, body) VALUES (?1, ?2, ?3, ?4, ?5)";
+
+macro_rules! filter {
+    () => {
+        "(?2 IS NULL OR a.tenant = ?2) AND (?3 IS NULL OR a.kind = ?3)
+         AND (?4 IS NULL OR a.last >= ?4)"
+    };
+}
+
+const PAGE: &str = concat!(
+    "SELECT a.seq, l.link, l.previous, l.hash, a.body
+     FROM audit a LEFT JOIN audit_link l ON l.seq = a.seq
+     WHERE a.seq > ?1 AND ",
+    filter!(),
+    " ORDER BY a.seq LIMIT ?5"
+);
+
+const CHAIN: &str = concat!(
+    "SELECT a.seq, l.link, l.previous, l.hash, a.body
+     FROM audit_link l CROSS JOIN audit a ON a.seq = l.seq
+     WHERE l.link > ?1 AND ",
+    filter!(),
+    " ORDER BY l.link LIMIT ?5"
+);
+
+const SINGLE: &str = "
+    SELECT body FROM audit WHERE tenant = ?1 AND first = ?2 AND first = last";
+
+// A row reaches over no more than a bounded time, so the search ends there too.
+const BATCHES: &str = "
+    SELECT body FROM audit
+    WHERE tenant = ?1 AND first <= ?2 AND first >= ?3 AND last >= ?2 AND first <> last
+    ORDER BY first DESC";
+
+const HEAD: &str = "SELECT link, seq, hash FROM audit_link ORDER BY link DESC LIMIT 1";
+
+// Rows get their numbers in the order of commits, and links in the order of numbers.
+const UNLINKED: &str = "SELECT seq, body FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+
+const LINK: &str = "INSERT INTO audit_link (link, seq, previous, hash) VALUES (?1, ?2, ?3, ?4)";
+
+const CHECKPOINT: &str = "INSERT INTO checkpoints (link, hash, signed) VALUES (?1, ?2, ?3)";
+
+const CHECKPOINTS: &str =
+    "SELECT link, hash, signed FROM checkpoints WHERE link > ?1 ORDER BY link LIMIT ?2";
+
+const DUMP: &str = "SELECT seq, tenant, first, last, kind, body FROM audit ORDER BY seq";
+
+const DUMP_LINKS: &str = "SELECT link, seq, previous, hash FROM audit_link ORDER BY link";
+
+const LOAD: &str = "
+    INSERT INTO audit (seq, tenant, first, last, kind, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+/// Every statement here, for the test that prepares them.
+#[cfg(test)]
+pub(crate) const ALL_SQL: [&str; 13] = [
+    APPEND,
+    PAGE,
+    CHAIN,
+    SINGLE,
+    BATCHES,
+    HEAD,
+    UNLINKED,
+    LINK,
+    CHECKPOINT,
+    CHECKPOINTS,
+    DUMP,
+    DUMP_LINKS,
+    LOAD,
+];
+
+/// Remembers a row.
+pub(crate) fn append(db: &Connection, entry: &AuditEntry) -> Result<(), Fault> {
+    let AuditEntry { tenant, first, last, kind, body } = entry;
+    let values = params![tenant.as_str(), first.bytes(), last.bytes(), kind, body];
+    db.prepare_cached(APPEND)?.execute(values)?;
+    Ok(())
+}
+
+/// Lists rows.
+pub(crate) fn page(db: &Connection, query: &AuditQuery) -> Result<Vec<AuditRow>, Fault> {
+    let mut statement = db.prepare_cached(if query.chain { CHAIN } else { PAGE })?;
+    let mut rows = statement.query(params![
+        query.after,
+        query.tenant.as_ref().map(TenantName::as_str),
+        query.kind,
+        query.since.map(|id| id.bytes()),
+        i64::try_from(query.limit).unwrap_or(i64::MAX),
+    ])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(AuditRow {
+            seq: row.get("seq")?,
+            link: row.get("link")?,
+            previous: row.get("previous")?,
+            hash: row.get("hash")?,
+            body: row.get("body")?,
+        });
+    }
+    Ok(found)
+}
+
+/// Finds the event with an id, alone or inside a batch.
+pub(crate) fn decision(
+    db: &Connection,
+    tenant: &TenantName,
+    id: DecisionId,
+) -> Result<Option<AuditEvent>, Fault> {
+    let mut single = db.prepare_cached(SINGLE)?;
+    let mut rows = single.query(params![tenant.as_str(), id.bytes()])?;
+    if let Some(event) = first_event(&mut rows, id)? {
+        return Ok(Some(event));
+    }
+    let mut batches = db.prepare_cached(BATCHES)?;
+    let earliest = AuditEntry::earliest_first(id).bytes();
+    let mut rows = batches.query(params![tenant.as_str(), id.bytes(), earliest])?;
+    first_event(&mut rows, id)
+}
+
+fn first_event(rows: &mut rusqlite::Rows<'_>, id: DecisionId) -> Result<Option<AuditEvent>, Fault> {
+    while let Some(row) = rows.next()? {
+        let body: String = row.get("body")?;
+        if let Some(event) = find_event(&body, id)? {
+            return Ok(Some(event));
+        }
+    }
+    Ok(None)
+}
+
+/// Links rows to the end of the chain and signs its new head.
+pub(crate) fn link(db: &Connection, limit: usize, sign: &CheckpointSigner) -> Result<usize, Fault> {
+    let head = db
+        .prepare_cached(HEAD)?
+        .query_row([], |row| Ok((row.get("link")?, row.get("seq")?, row.get("hash")?)));
+    let (mut link, last_seq, mut hash) = head.optional()?.unwrap_or((0_i64, 0_i64, CHAIN_START));
+    let mut unlinked = db.prepare_cached(UNLINKED)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = unlinked.query([last_seq, limit])?;
+    let mut linked = 0;
+    while let Some(row) = rows.next()? {
+        let seq: i64 = row.get("seq")?;
+        let body = row.get_ref("body")?.as_str().map_err(|_| crate::fault::corrupt("body"))?;
+        let previous = hash;
+        hash = link_hash(&previous, body);
+        link += 1;
+        linked += 1;
+        db.prepare_cached(LINK)?.execute(params![link, seq, previous, hash])?;
+    }
+    if linked > 0 {
+        let checkpoint = Checkpoint { link, hash, signed: sign(link, &hash) };
+        add_checkpoint(db, &checkpoint)?;
+    }
+    Ok(linked)
+}
+
+/// Adds a checkpoint.
+pub(crate) fn add_checkpoint(db: &Connection, checkpoint: &Checkpoint) -> Result<(), Fault> {
+    let Checkpoint { link, hash, signed } = checkpoint;
+    db.prepare_cached(CHECKPOINT)?.execute(params![link, hash, signed])?;
+    Ok(())
+}
+
+/// The checkpoints behind a link.
+pub(crate) fn checkpoints(
+    db: &Connection,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<Checkpoint>, Fault> {
+    let mut statement = db.prepare_cached(CHECKPOINTS)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = statement.query_map([after, limit], |row| {
+        Ok(Checkpoint { link: row.get(0)?, hash: row.get(1)?, signed: row.get(2)? })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Hands out every row.
+pub(crate) fn each(
+    db: &Connection,
+    mut take: impl FnMut(AuditRecord) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut statement = db.prepare(DUMP)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        take(read(row)?)?;
+    }
+    Ok(())
+}
+
+fn read(row: &Row<'_>) -> Result<AuditRecord, Fault> {
+    Ok(AuditRecord {
+        seq: row.get("seq")?,
+        tenant: column::tenant(row)?,
+        first: column::id(row, "first")?,
+        last: column::id(row, "last")?,
+        kind: row.get("kind")?,
+        body: row.get("body")?,
+    })
+}
+
+/// A link of the chain, as it is kept.
+pub(crate) struct Link {
+    pub(crate) link: i64,
+    pub(crate) seq: i64,
+    pub(crate) previous: [u8; 32],
+    pub(crate) hash: [u8; 32],
+}
+
+/// Hands out every link.
+pub(crate) fn each_link(
+    db: &Connection,
+    mut take: impl FnMut(Link) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut statement = db.prepare(DUMP_LINKS)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        take(Link {
+            link: row.get("link")?,
+            seq: row.get("seq")?,
+            previous: row.get("previous")?,
+            hash: row.get("hash")?,
+        })?;
+    }
+    Ok(())
+}
+
+/// Writes a row as it was dumped.
+pub(crate) fn load(db: &Connection, record: &AuditRecord) -> Result<(), Fault> {
+    let AuditRecord { seq, tenant, first, last, kind, body } = record;
+    let values = params![seq, tenant.as_str(), first.bytes(), last.bytes(), kind, body];
+    db.prepare_cached(LOAD)?.execute(values)?;
+    Ok(())
+}
+
+/// Writes a link as it was dumped.
+pub(crate) fn load_link(db: &Connection, link: &Link) -> Result<(), Fault> {
+    let Link { link, seq, previous, hash } = link;
+    db.prepare_cached(LINK)?.execute(params![link, seq, previous, hash])?;
+    Ok(())
+}

@@ -1,0 +1,327 @@
+//! Documents: one table per kind, all of one shape.
+
+use grantor_domain::document::{At, DocumentKey, Kind, StoredDocument};
+use grantor_oauth_types::name::TenantName;
+use grantor_store::{Changed, DocumentQuery, Expect, MAX_CHILDREN, StoreError};
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
+
+use crate::column::{self, Checksum};
+use crate::fault::{Fault, taken_key};
+use crate::{changes, groups};
+
+/// The statements of one table.
+pub(crate) struct DocumentSql {
+    by_id: &'static str,
+    by_name: &'static str,
+    page: &'static str,
+    page_of_parent: &'static str,
+    page_of_all: &'static str,
+    insert: &'static str,
+    insert_or_replace: &'static str,
+    replace: &'static str,
+    delete: &'static str,
+    load: &'static str,
+    dump: &'static str,
+}
+
+macro_rules! columns {
+    () => {
+        "tenant, id, name, parent, version, body, checksum"
+    };
+}
+
+macro_rules! statements {
+    ($table:literal) => {
+        DocumentSql {
+            by_id: concat!(
+                "SELECT ",
+                columns!(),
+                " FROM \"",
+                $table,
+                "\" WHERE tenant = ?1 AND id = ?2"
+            ),
+            by_name: concat!(
+                "SELECT ",
+                columns!(),
+                " FROM \"",
+                $table,
+                "\" WHERE tenant = ?1 AND name = ?2"
+            ),
+            page: concat!(
+                "SELECT ",
+                columns!(),
+                " FROM \"",
+                $table,
+                "\"
+                 WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT ?3"
+            ),
+            page_of_parent: concat!(
+                "SELECT ",
+                columns!(),
+                " FROM \"",
+                $table,
+                "\"
+                 WHERE tenant = ?1 AND parent = ?2 AND id > ?3 ORDER BY id LIMIT ?4"
+            ),
+            page_of_all: concat!(
+                "SELECT ",
+                columns!(),
+                " FROM \"",
+                $table,
+                "\"
+                 WHERE id > ?1 AND (?2 IS NULL OR parent = ?2) ORDER BY id, tenant LIMIT ?3"
+            ),
+            insert: concat!(
+                "INSERT INTO \"",
+                $table,
+                "\" (",
+                columns!(),
+                ")
+                 VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6)"
+            ),
+            insert_or_replace: concat!(
+                "INSERT INTO \"",
+                $table,
+                "\" (",
+                columns!(),
+                ")
+                 VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6)
+                 ON CONFLICT (tenant, id) DO UPDATE SET name = excluded.name,
+                    parent = excluded.parent, version = version + 1, body = excluded.body,
+                    checksum = excluded.checksum"
+            ),
+            replace: concat!(
+                "UPDATE \"",
+                $table,
+                "\" SET name = ?3, parent = ?4, version = version + 1,
+                    body = ?5, checksum = ?6
+                 WHERE tenant = ?1 AND id = ?2 AND version = ?7"
+            ),
+            delete: concat!(
+                "DELETE FROM \"",
+                $table,
+                "\" WHERE tenant = ?1 AND id = ?2 RETURNING parent"
+            ),
+            load: concat!(
+                "INSERT INTO \"",
+                $table,
+                "\" (",
+                columns!(),
+                ")
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+            ),
+            dump: concat!("SELECT ", columns!(), " FROM \"", $table, "\" ORDER BY tenant, id"),
+        }
+    };
+}
+
+const TENANT: DocumentSql = statements!("tenant");
+const REALM: DocumentSql = statements!("realm");
+const USER: DocumentSql = statements!("user");
+const GROUP: DocumentSql = statements!("group");
+const APPLICATION: DocumentSql = statements!("application");
+const CLIENT: DocumentSql = statements!("client");
+const RESOURCE_TYPE: DocumentSql = statements!("resource_type");
+const SCOPE: DocumentSql = statements!("scope");
+const ASSIGNMENT: DocumentSql = statements!("assignment");
+const CONSENT: DocumentSql = statements!("consent");
+const SIGNING_KEY: DocumentSql = statements!("signing_key");
+
+const fn sql(kind: Kind) -> &'static DocumentSql {
+    match kind {
+        Kind::Tenant => &TENANT,
+        Kind::Realm => &REALM,
+        Kind::User => &USER,
+        Kind::Group => &GROUP,
+        Kind::Application => &APPLICATION,
+        Kind::Client => &CLIENT,
+        Kind::ResourceType => &RESOURCE_TYPE,
+        Kind::Scope => &SCOPE,
+        Kind::Assignment => &ASSIGNMENT,
+        Kind::Consent => &CONSENT,
+        Kind::SigningKey => &SIGNING_KEY,
+    }
+}
+
+/// Every statement here, for the test that prepares them.
+#[cfg(test)]
+pub(crate) fn all_sql() -> Vec<&'static str> {
+    let of = |kind| {
+        let sql = sql(kind);
+        [
+            sql.by_id,
+            sql.by_name,
+            sql.page,
+            sql.page_of_parent,
+            sql.page_of_all,
+            sql.insert,
+            sql.insert_or_replace,
+            sql.replace,
+            sql.delete,
+            sql.load,
+            sql.dump,
+        ]
+    };
+    Kind::ALL.into_iter().flat_map(of).collect()
+}
+
+/// Finds a document by one of its keys.
+pub(crate) fn find(db: &Connection, key: &DocumentKey) -> Result<Option<StoredDocument>, Fault> {
+    let sql = sql(key.kind);
+    let (sql, at) = match &key.at {
+        At::Id(id) => (sql.by_id, id),
+        At::Name(name) => (sql.by_name, name),
+    };
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query([key.tenant.as_str(), at])?;
+    rows.next()?.map(|row| read(row, key.kind, Some(&key.tenant))).transpose()
+}
+
+/// Lists documents.
+pub(crate) fn page(db: &Connection, query: &DocumentQuery) -> Result<Vec<StoredDocument>, Fault> {
+    let sql = sql(query.kind);
+    let after = query.after.as_deref().unwrap_or_default();
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+    let read_all = |sql: &str, params: &[&dyn ToSql]| {
+        let mut statement = db.prepare_cached(sql)?;
+        let mut rows = statement.query(params)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(read(row, query.kind, query.tenant.as_ref())?);
+        }
+        Ok(found)
+    };
+    match (&query.tenant, &query.parent) {
+        (Some(tenant), None) => read_all(sql.page, params![tenant.as_str(), after, limit]),
+        (Some(tenant), Some(parent)) => {
+            read_all(sql.page_of_parent, params![tenant.as_str(), parent, after, limit])
+        }
+        (None, parent) => read_all(sql.page_of_all, params![after, parent, limit]),
+    }
+}
+
+/// Every document that hangs on a parent, but no more than an operation may touch.
+pub(crate) fn children(
+    db: &Connection,
+    tenant: &TenantName,
+    kind: Kind,
+    parent: &str,
+) -> Result<Vec<StoredDocument>, Fault> {
+    let found = page(
+        db,
+        &DocumentQuery {
+            tenant: Some(tenant.clone()),
+            kind,
+            parent: Some(parent.to_owned()),
+            after: None,
+            limit: MAX_CHILDREN + 1,
+        },
+    )?;
+    if found.len() > MAX_CHILDREN {
+        return Err(StoreError::TooLarge.into());
+    }
+    Ok(found)
+}
+
+/// Adds or replaces a document, and says so in the change sequence.
+pub(crate) fn put(db: &Connection, stored: &StoredDocument, expect: Expect) -> Result<(), Fault> {
+    let sql = sql(stored.kind);
+    let StoredDocument { tenant, kind, id, name, parent, body, .. } = stored;
+    let checksum = checksum(stored);
+    let values = params![tenant.as_str(), id, name, parent, body, checksum];
+    let written = match expect {
+        Expect::New => db.prepare_cached(sql.insert)?.execute(values),
+        Expect::Any => db.prepare_cached(sql.insert_or_replace)?.execute(values),
+        Expect::Version(version) => {
+            let values = params![tenant.as_str(), id, name, parent, body, checksum, version];
+            db.prepare_cached(sql.replace)?.execute(values)
+        }
+    };
+    match written {
+        Ok(0) => return Err(StoreError::Stale { kind: *kind }.into()),
+        Ok(_) => (),
+        Err(error) => {
+            let Some(key) = taken_key(&error) else { return Err(error.into()) };
+            return Err(StoreError::Conflict { kind: *kind, key }.into());
+        }
+    }
+    if *kind == Kind::Group {
+        groups::index(db, stored)?;
+    }
+    changes::append(db, tenant, &Changed::Document(*kind, id.clone(), parent.clone()))
+}
+
+/// Deletes a document, if it is there, and says so in the change sequence.
+pub(crate) fn delete(
+    db: &Connection,
+    tenant: &TenantName,
+    kind: Kind,
+    id: &str,
+) -> Result<(), Fault> {
+    let parent: Option<Option<String>> = db
+        .prepare_cached(sql(kind).delete)?
+        .query_row([tenant.as_str(), id], |row| row.get(0))
+        .optional()?;
+    // The members of a group go with it: a foreign key says so.
+    match parent {
+        Some(parent) => {
+            changes::append(db, tenant, &Changed::Document(kind, id.to_owned(), parent))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Writes a document as it was dumped, with its version, and nothing else.
+pub(crate) fn load(db: &Connection, stored: &StoredDocument) -> Result<(), Fault> {
+    let StoredDocument { tenant, kind, id, name, parent, version, body } = stored;
+    let checksum = checksum(stored);
+    db.prepare_cached(sql(*kind).load)?.execute(params![
+        tenant.as_str(),
+        id,
+        name,
+        parent,
+        version,
+        body,
+        checksum
+    ])?;
+    if *kind == Kind::Group { groups::index(db, stored) } else { Ok(()) }
+}
+
+/// Hands out every document of a kind.
+pub(crate) fn each(
+    db: &Connection,
+    kind: Kind,
+    mut take: impl FnMut(StoredDocument) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut statement = db.prepare(sql(kind).dump)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        take(read(row, kind, None)?)?;
+    }
+    Ok(())
+}
+
+fn read(row: &Row<'_>, kind: Kind, tenant: Option<&TenantName>) -> Result<StoredDocument, Fault> {
+    let stored = StoredDocument {
+        tenant: tenant.map_or_else(|| column::tenant(row), |tenant| Ok(tenant.clone()))?,
+        kind,
+        id: row.get("id")?,
+        name: row.get("name")?,
+        parent: row.get("parent")?,
+        version: row.get("version")?,
+        body: row.get("body")?,
+    };
+    column::verify(row, checksum(&stored), kind.as_str())?;
+    Ok(stored)
+}
+
+fn checksum(stored: &StoredDocument) -> [u8; 8] {
+    Checksum::default()
+        .text(stored.kind.as_str())
+        .text(stored.tenant.as_str())
+        .text(&stored.id)
+        .maybe(stored.name.as_deref().map(str::as_bytes))
+        .maybe(stored.parent.as_deref().map(str::as_bytes))
+        .text(&stored.body)
+        .finish()
+}

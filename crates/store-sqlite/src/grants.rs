@@ -1,0 +1,310 @@
+//! Grants: one row per delegation, updated in place.
+
+use grantor_crypto::digest::SecretDigest;
+use grantor_domain::grant::{EndReason, Grant, GrantEnd, PreviousRefresh, RefreshState};
+use grantor_oauth_types::id::{GrantId, UserId};
+use grantor_oauth_types::name::{ClientId, RealmName, TenantName};
+use grantor_oauth_types::scope::Scopes;
+use grantor_store::{GrantQuery, StoreError};
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, ToSql, params};
+
+use crate::column::{self, Checksum, micros};
+use crate::fault::Fault;
+
+macro_rules! columns {
+    () => {
+        "tenant, id, client, \"user\", realm, scopes, audiences, created, expires, generation, \
+         digest, idle_expires, previous_digest, previous_rotated, previous_sealed, ended_at, \
+         ended_why, checksum"
+    };
+}
+
+const BY_ID: &str = concat!("SELECT ", columns!(), " FROM grants WHERE tenant = ?1 AND id = ?2");
+
+const PAGE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM grants
+     WHERE tenant = ?1 AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3"
+);
+
+const PAGE_OF_USER: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM grants
+     WHERE tenant = ?1 AND (?2 IS NULL OR id < ?2) AND \"user\" = ?4
+     ORDER BY id DESC LIMIT ?3"
+);
+
+const PAGE_OF_CLIENT: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM grants
+     WHERE tenant = ?1 AND (?2 IS NULL OR id < ?2) AND client = ?4
+     ORDER BY id DESC LIMIT ?3"
+);
+
+// The plus keeps the planner on the index by user: nobody has as many grants as a client has.
+const PAGE_OF_BOTH: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM grants
+     WHERE tenant = ?1 AND (?2 IS NULL OR id < ?2) AND \"user\" = ?4 AND +client = ?5
+     ORDER BY id DESC LIMIT ?3"
+);
+
+const INSERT: &str = concat!(
+    "INSERT INTO grants (",
+    columns!(),
+    ") VALUES
+     (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
+);
+
+// Only what changes in the life of a grant: the rest is compared, so that nothing in an index
+// is written.
+const REPLACE: &str = "
+    UPDATE grants SET scopes = ?6, audiences = ?7, generation = ?10, digest = ?11,
+        idle_expires = ?12, previous_digest = ?13, previous_rotated = ?14, previous_sealed = ?15,
+        ended_at = ?16, ended_why = ?17, checksum = ?18
+    WHERE tenant = ?1 AND id = ?2 AND client = ?3 AND \"user\" = ?4 AND realm = ?5
+        AND created = ?8 AND expires = ?9";
+
+const LIVE_OF_USER: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM grants
+     WHERE tenant = ?1 AND ended_at IS NULL AND \"user\" = ?2 AND (?3 IS NULL OR +client = ?3)"
+);
+
+const LIVE_OF_CLIENT: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM grants
+     WHERE tenant = ?1 AND ended_at IS NULL AND client = ?2"
+);
+
+const LIVE: &str =
+    concat!("SELECT ", columns!(), " FROM grants WHERE tenant = ?1 AND ended_at IS NULL");
+
+const PURGE: &str = "
+    DELETE FROM grants WHERE (tenant, id) IN
+        (SELECT tenant, id FROM grants WHERE expires < ?1 ORDER BY expires LIMIT ?2)";
+
+const DUMP: &str = concat!("SELECT ", columns!(), " FROM grants ORDER BY tenant, id");
+
+/// Every statement here, for the test that prepares them.
+#[cfg(test)]
+pub(crate) const ALL_SQL: [&str; 12] = [
+    BY_ID,
+    PAGE,
+    PAGE_OF_USER,
+    PAGE_OF_CLIENT,
+    PAGE_OF_BOTH,
+    INSERT,
+    REPLACE,
+    LIVE_OF_USER,
+    LIVE_OF_CLIENT,
+    LIVE,
+    PURGE,
+    DUMP,
+];
+
+/// Finds a grant.
+pub(crate) fn find(
+    db: &Connection,
+    tenant: &TenantName,
+    id: GrantId,
+) -> Result<Option<Grant>, Fault> {
+    let mut statement = db.prepare_cached(BY_ID)?;
+    let mut rows = statement.query(params![tenant.as_str(), id.bytes()])?;
+    rows.next()?.map(read).transpose()
+}
+
+/// Lists grants, newest first.
+pub(crate) fn page(db: &Connection, query: &GrantQuery) -> Result<Vec<Grant>, Fault> {
+    let tenant = query.tenant.as_str();
+    let before = query.before.map(|id| id.bytes());
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+    let user = query.user.map(|id| id.bytes());
+    let client = query.client.as_ref().map(ClientId::as_str);
+    match (user, client) {
+        (None, None) => list(db, PAGE, params![tenant, before, limit]),
+        (Some(user), None) => list(db, PAGE_OF_USER, params![tenant, before, limit, user]),
+        (None, Some(client)) => list(db, PAGE_OF_CLIENT, params![tenant, before, limit, client]),
+        (Some(user), Some(client)) => {
+            list(db, PAGE_OF_BOTH, params![tenant, before, limit, user, client])
+        }
+    }
+}
+
+fn list(db: &Connection, sql: &str, params: &[&dyn ToSql]) -> Result<Vec<Grant>, Fault> {
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+/// Adds a grant.
+pub(crate) fn open(db: &Connection, grant: &Grant) -> Result<(), Fault> {
+    write(db, INSERT, grant).map(|_| ())
+}
+
+/// Replaces a grant that was claimed.
+pub(crate) fn update(db: &Connection, grant: &Grant) -> Result<(), Fault> {
+    if write(db, REPLACE, grant)? == 0 {
+        // A mistake in a rule: whose a grant is and when it ends never changes.
+        return Err(StoreError::Corrupt("a grant that is not there was replaced".into()).into());
+    }
+    Ok(())
+}
+
+/// Ends every live grant of a user, a client, or both.
+pub(crate) fn end(
+    db: &Connection,
+    tenant: &TenantName,
+    user: Option<UserId>,
+    client: Option<&ClientId>,
+    at: Timestamp,
+) -> Result<(), Fault> {
+    let tenant = tenant.as_str();
+    let user = user.map(|id| id.bytes());
+    let client = client.map(ClientId::as_str);
+    let live = match (user, client) {
+        (Some(user), client) => list(db, LIVE_OF_USER, params![tenant, user, client]),
+        (None, Some(client)) => list(db, LIVE_OF_CLIENT, params![tenant, client]),
+        (None, None) => list(db, LIVE, params![tenant]),
+    }?;
+    for mut grant in live {
+        grant.ended = Some(GrantEnd { at, why: EndReason::Revoked });
+        update(db, &grant)?;
+    }
+    Ok(())
+}
+
+/// Deletes grants whose absolute end was before `over`.
+pub(crate) fn purge(db: &Connection, over: i64, limit: i64) -> Result<usize, Fault> {
+    Ok(db.prepare_cached(PURGE)?.execute([over, limit])?)
+}
+
+/// Hands out every grant.
+pub(crate) fn each(
+    db: &Connection,
+    mut take: impl FnMut(Grant) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut statement = db.prepare(DUMP)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        take(read(row)?)?;
+    }
+    Ok(())
+}
+
+fn write(db: &Connection, sql: &str, grant: &Grant) -> Result<usize, Fault> {
+    let audiences = audiences_text(&grant.audiences);
+    let previous = grant.refresh.previous.as_ref();
+    Ok(db.prepare_cached(sql)?.execute(params![
+        grant.tenant.as_str(),
+        grant.id.bytes(),
+        grant.client.as_str(),
+        grant.user.bytes(),
+        grant.realm.as_str(),
+        grant.scopes.to_string(),
+        audiences,
+        micros(grant.created),
+        micros(grant.expires),
+        grant.refresh.generation,
+        grant.refresh.digest.as_bytes(),
+        micros(grant.refresh.idle_expires),
+        previous.map(|previous| previous.digest.as_bytes()),
+        previous.map(|previous| micros(previous.rotated)),
+        previous.map(|previous| previous.sealed_successor.as_slice()),
+        grant.ended.map(|end| micros(end.at)),
+        grant.ended.map(|end| reason_text(end.why)),
+        checksum(grant, &audiences),
+    ])?)
+}
+
+fn read(row: &Row<'_>) -> Result<Grant, Fault> {
+    let grant = Grant {
+        tenant: column::tenant(row)?,
+        id: column::id(row, "id")?,
+        client: column::parsed(row, "client", ClientId::parse)?,
+        user: column::id(row, "user")?,
+        realm: column::parsed(row, "realm", RealmName::parse)?,
+        scopes: column::parsed(row, "scopes", Scopes::parse)?,
+        audiences: column::parsed(row, "audiences", |text| serde_json::from_str(text))?,
+        created: column::time(row, "created")?,
+        expires: column::time(row, "expires")?,
+        refresh: RefreshState {
+            generation: row.get("generation")?,
+            digest: SecretDigest::from_bytes(row.get("digest")?),
+            idle_expires: column::time(row, "idle_expires")?,
+            previous: previous(row)?,
+        },
+        ended: end_of(row)?,
+    };
+    column::verify(row, checksum(&grant, &audiences_text(&grant.audiences)), "a grant")?;
+    Ok(grant)
+}
+
+fn previous(row: &Row<'_>) -> Result<Option<PreviousRefresh>, Fault> {
+    let Some(rotated) = column::maybe_time(row, "previous_rotated")? else { return Ok(None) };
+    Ok(Some(PreviousRefresh {
+        digest: SecretDigest::from_bytes(row.get("previous_digest")?),
+        rotated,
+        sealed_successor: row.get("previous_sealed")?,
+    }))
+}
+
+fn end_of(row: &Row<'_>) -> Result<Option<GrantEnd>, Fault> {
+    let Some(at) = column::maybe_time(row, "ended_at")? else { return Ok(None) };
+    let why = column::parsed(row, "ended_why", |text| match text {
+        "revoked" => Ok(EndReason::Revoked),
+        "reuse" => Ok(EndReason::Reuse),
+        _ => Err(()),
+    })?;
+    Ok(Some(GrantEnd { at, why }))
+}
+
+const fn reason_text(why: EndReason) -> &'static str {
+    match why {
+        EndReason::Revoked => "revoked",
+        EndReason::Reuse => "reuse",
+    }
+}
+
+fn audiences_text(audiences: &[String]) -> String {
+    serde_json::to_string(audiences).expect("a list of texts")
+}
+
+fn checksum(grant: &Grant, audiences: &str) -> [u8; 8] {
+    let mut sum = Checksum::default()
+        .text(grant.tenant.as_str())
+        .bytes(&grant.id.bytes())
+        .text(grant.client.as_str())
+        .bytes(&grant.user.bytes())
+        .text(grant.realm.as_str())
+        .text(audiences)
+        .number(micros(grant.created))
+        .number(micros(grant.expires))
+        .number(grant.refresh.generation)
+        .bytes(grant.refresh.digest.as_bytes())
+        .number(micros(grant.refresh.idle_expires));
+    for scope in grant.scopes.iter() {
+        sum = sum.text(scope.as_str());
+    }
+    if let Some(previous) = &grant.refresh.previous {
+        sum = sum
+            .number(micros(previous.rotated))
+            .bytes(previous.digest.as_bytes())
+            .bytes(&previous.sealed_successor);
+    }
+    if let Some(end) = grant.ended {
+        sum = sum.number(micros(end.at)).text(reason_text(end.why));
+    }
+    sum.finish()
+}

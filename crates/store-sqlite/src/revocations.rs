@@ -1,0 +1,130 @@
+//! The revocation sequence.
+
+use grantor_domain::revocation::Revocation;
+use grantor_oauth_types::name::TenantName;
+use grantor_store::Changed;
+use rusqlite::{Connection, Row, params};
+
+use crate::changes;
+use crate::column::{self, Checksum, micros};
+use crate::fault::Fault;
+
+macro_rules! columns {
+    () => {
+        "tenant, target, issued_before, revoked, until, checksum"
+    };
+}
+
+const APPEND: &str =
+    concat!("INSERT INTO revocations (", columns!(), ") VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+
+const AFTER: &str = concat!(
+    "SELECT seq, ",
+    columns!(),
+    " FROM revocations
+     WHERE tenant = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
+);
+
+const PURGE: &str = "
+    DELETE FROM revocations WHERE seq IN
+        (SELECT seq FROM revocations WHERE until < ?1 ORDER BY until LIMIT ?2)";
+
+const DUMP: &str = concat!("SELECT seq, ", columns!(), " FROM revocations ORDER BY seq");
+
+const LOAD: &str =
+    concat!("INSERT INTO revocations (", columns!(), ", seq) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+
+/// Every statement here, for the test that prepares them.
+#[cfg(test)]
+pub(crate) const ALL_SQL: [&str; 5] = [APPEND, AFTER, PURGE, DUMP, LOAD];
+
+/// Appends a revocation, and says so in the change sequence.
+pub(crate) fn append(db: &Connection, revocation: &Revocation) -> Result<(), Fault> {
+    let target = target_text(revocation);
+    db.prepare_cached(APPEND)?.execute(params![
+        revocation.tenant.as_str(),
+        target,
+        revocation.issued_before,
+        micros(revocation.revoked),
+        micros(revocation.until),
+        checksum(revocation, &target),
+    ])?;
+    changes::append(db, &revocation.tenant, &Changed::Revocations)
+}
+
+/// The sequence of a tenant behind a number.
+pub(crate) fn after(
+    db: &Connection,
+    tenant: &TenantName,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<(i64, Revocation)>, Fault> {
+    let mut statement = db.prepare_cached(AFTER)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query(params![tenant.as_str(), after, limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push((row.get("seq")?, read(row)?));
+    }
+    Ok(found)
+}
+
+/// Deletes revocations that can match no living token since `over`.
+pub(crate) fn purge(db: &Connection, over: i64, limit: i64) -> Result<usize, Fault> {
+    Ok(db.prepare_cached(PURGE)?.execute([over, limit])?)
+}
+
+/// Hands out every revocation.
+pub(crate) fn each(
+    db: &Connection,
+    mut take: impl FnMut(i64, Revocation) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut statement = db.prepare(DUMP)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        take(row.get("seq")?, read(row)?)?;
+    }
+    Ok(())
+}
+
+/// Writes a revocation as it was dumped.
+pub(crate) fn load(db: &Connection, seq: i64, revocation: &Revocation) -> Result<(), Fault> {
+    let target = target_text(revocation);
+    db.prepare_cached(LOAD)?.execute(params![
+        revocation.tenant.as_str(),
+        target,
+        revocation.issued_before,
+        micros(revocation.revoked),
+        micros(revocation.until),
+        checksum(revocation, &target),
+        seq,
+    ])?;
+    Ok(())
+}
+
+fn read(row: &Row<'_>) -> Result<Revocation, Fault> {
+    let revocation = Revocation {
+        tenant: column::tenant(row)?,
+        target: column::parsed(row, "target", |text| serde_json::from_str(text))?,
+        issued_before: row.get("issued_before")?,
+        revoked: column::time(row, "revoked")?,
+        until: column::time(row, "until")?,
+    };
+    let expected = checksum(&revocation, &target_text(&revocation));
+    column::verify(row, expected, "a revocation")?;
+    Ok(revocation)
+}
+
+fn target_text(revocation: &Revocation) -> String {
+    serde_json::to_string(&revocation.target).expect("a target has string keys only")
+}
+
+fn checksum(revocation: &Revocation, target: &str) -> [u8; 8] {
+    Checksum::default()
+        .text(revocation.tenant.as_str())
+        .text(target)
+        .number(revocation.issued_before)
+        .number(micros(revocation.revoked))
+        .number(micros(revocation.until))
+        .finish()
+}

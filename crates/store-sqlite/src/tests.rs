@@ -1,0 +1,45 @@
+//! What is particular to this backend; what all share is in the contract.
+
+use super::*;
+
+mod contract {
+    use std::sync::Arc;
+
+    use grantor_store::contract::Fresh;
+
+    use super::*;
+
+    async fn fresh() -> Fresh {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = StoreConfig::new(folder.path().join("grantor.db"));
+        // What a power cut leaves is no part of the contract.
+        config.synchronous = Synchronous::Normal;
+        let store = Arc::new(SqliteStore::open(config).unwrap());
+        Fresh::new(store, folder)
+    }
+
+    grantor_store::store_contract!(fresh);
+}
+
+fn all_sql() -> Vec<&'static str> {
+    let mut all = documents::all_sql();
+    all.extend(groups::ALL_SQL);
+    all.extend(grants::ALL_SQL);
+    all.extend(attempts::ALL_SQL);
+    all.extend(used::ALL_SQL);
+    all.extend(changes::ALL_SQL);
+    all.extend(revocations::ALL_SQL);
+    all.extend(audit::ALL_SQL);
+    all.extend(dump::ALL_SQL);
+    all.extend(writer::ALL_SQL);
+    all
+}
+
+#[test]
+fn every_statement_prepares_on_the_migrated_schema() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = schema::open(&folder.path().join("a.db"), Synchronous::Full).unwrap();
+    for sql in all_sql() {
+        db.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+}

@@ -1,0 +1,287 @@
+//! The one thread that writes: many operations, one commit.
+//!
+//! It takes whatever waits, runs each operation in a savepoint of its own (so one that fails undoes
+//! only itself), commits, and answers everybody. Nothing is answered before the commit: not even a
+//! refusal, since it may rest on what a neighbour wrote and the commit then lost.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+use grantor_store::audit::AuditEntry;
+use grantor_store::{Claim, Claimed, Effect, Effects, Found, Operation, StoreError};
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, MAIN_DB};
+use tokio::sync::oneshot;
+
+use crate::fault::Fault;
+use crate::queue::Queue;
+use crate::{attempts, audit, documents, grants, revocations, used};
+
+/// The most operations in one commit. Beyond this the commit is no longer what costs.
+pub(crate) const BATCH: usize = 256;
+
+/// The most operations that wait.
+pub(crate) const WAITING: usize = 4_096;
+
+/// How many pages of log are worth a checkpoint: 16 MiB.
+const CHECKPOINT_PAGES: i32 = 4_096;
+
+/// From how many pages on readers are asked to let go of the log: 48 MiB (REL-005).
+const RESTART_PAGES: i32 = 3 * CHECKPOINT_PAGES;
+
+const BEGIN: &str = "BEGIN IMMEDIATE";
+const COMMIT: &str = "COMMIT";
+const ROLLBACK: &str = "ROLLBACK";
+const SAVEPOINT: &str = "SAVEPOINT operation";
+const RELEASE: &str = "RELEASE operation";
+const UNDO: &str = "ROLLBACK TO operation";
+
+/// Every statement here, for the test that prepares them.
+#[cfg(test)]
+pub(crate) const ALL_SQL: [&str; 3] = [BEGIN, COMMIT, SAVEPOINT];
+
+/// Something to write.
+pub(crate) enum Work {
+    /// An operation of the port
+    Operation(Operation),
+    /// Housekeeping: linking, purging, loading
+    Task(Box<dyn FnOnce(&Connection) -> Result<(), Fault> + Send>),
+}
+
+/// Something to write, and who waits for it.
+pub(crate) struct Job {
+    pub(crate) work: Work,
+    pub(crate) done: oneshot::Sender<Result<(), StoreError>>,
+}
+
+/// What the writer and its callers share.
+pub(crate) struct Shared {
+    pub(crate) queue: Queue<Job>,
+    /// Set once the disk failed; only a restart helps (REL-003)
+    pub(crate) failed: AtomicBool,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("failed", &self.failed).finish_non_exhaustive()
+    }
+}
+
+/// The writing side.
+pub(crate) struct Writer {
+    connection: Connection,
+    shared: Arc<Shared>,
+    /// Pages in the log after the last commit
+    log_pages: Arc<AtomicI32>,
+    /// Pages in the log at the last checkpoint that could not be finished
+    put_off: i32,
+}
+
+impl Writer {
+    pub(crate) fn new(mut connection: Connection, shared: Arc<Shared>) -> Result<Self, Fault> {
+        let log_pages = Arc::new(AtomicI32::new(0));
+        let pages = Arc::clone(&log_pages);
+        // In place of SQLite's own checkpoints, which swallow errors of the disk.
+        connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count| {
+            pages.store(count, Ordering::Relaxed);
+            Ok(())
+        }))?;
+        Ok(Self { connection, shared, log_pages, put_off: 0 })
+    }
+
+    /// Writes until the queue is closed and empty.
+    pub(crate) fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while self.shared.queue.take(BATCH, &mut batch) {
+            self.write(batch.drain(..));
+            self.checkpoint();
+        }
+        if !self.has_failed() {
+            let truncated =
+                self.connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE);
+            if let Err(error) = truncated {
+                tracing::warn!(%error, "the log was not emptied; the next start does it");
+            }
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.shared.failed.load(Ordering::Acquire)
+    }
+
+    /// Nobody knows any more what is on the disk: no write is answered with success again.
+    fn fail(&self, fault: &Fault) {
+        tracing::error!(?fault, "the disk failed: nothing is written until a restart (REL-003)");
+        self.shared.failed.store(true, Ordering::Release);
+    }
+
+    fn write(&mut self, jobs: impl ExactSizeIterator<Item = Job>) {
+        let mut answers = Vec::with_capacity(jobs.len());
+        let mut lost = self.begin().err();
+        for job in jobs {
+            // Whoever no longer waits gets nothing done: that is what keeps an overload short.
+            if job.done.is_closed() {
+                continue;
+            }
+            let outcome = match &lost {
+                Some(_) => Ok(()),
+                None => self.apply(job.work),
+            };
+            let outcome = outcome.map_err(|fault| {
+                if fault.is_fatal() {
+                    self.fail(&fault);
+                }
+                StoreError::from(fault)
+            });
+            if lost.is_none() && self.connection.is_autocommit() {
+                // SQLite undid the whole transaction: the disk is full, for one.
+                lost = Some(outcome.as_ref().err().map_or_else(String::new, ToString::to_string));
+            }
+            answers.push((job.done, outcome));
+        }
+        if lost.is_none() {
+            lost = self.commit().err();
+        }
+        for (done, outcome) in answers {
+            let answer = match &lost {
+                Some(reason) => Err(StoreError::Unavailable(reason.clone())),
+                None => outcome,
+            };
+            // Who stopped waiting does not hear of it.
+            let _ = done.send(answer);
+        }
+    }
+
+    fn begin(&self) -> Result<(), String> {
+        if self.has_failed() {
+            return Err("the disk failed; the server must be restarted".to_owned());
+        }
+        self.execute(BEGIN).map_err(|error| error.to_string())
+    }
+
+    fn commit(&self) -> Result<(), String> {
+        if self.has_failed() {
+            let _ = self.execute(ROLLBACK);
+            return Err("the disk failed; the server must be restarted".to_owned());
+        }
+        self.execute(COMMIT).map_err(|error| {
+            let reason = error.to_string();
+            let fault = Fault::from(error);
+            if fault.is_fatal() {
+                self.fail(&fault);
+            }
+            if !self.connection.is_autocommit() {
+                let _ = self.execute(ROLLBACK);
+            }
+            reason
+        })
+    }
+
+    fn execute(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.raw_execute().map(|_| ())
+    }
+
+    /// Does one piece of work, whole or not at all.
+    fn apply(&self, work: Work) -> Result<(), Fault> {
+        match work {
+            Work::Operation(operation) => {
+                // Claiming and judging only read: what is refused there needs no undoing.
+                let effects = judge(&self.connection, &operation)?;
+                if effects.0.is_empty() {
+                    return Ok(());
+                }
+                self.undo_on_error(|db| write_effects(db, &effects))
+            }
+            Work::Task(task) => self.undo_on_error(task),
+        }
+    }
+
+    fn undo_on_error(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        self.execute(SAVEPOINT)?;
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(&self.connection)))
+            .unwrap_or_else(|_| Err(panicked()));
+        if outcome.is_err() && !self.connection.is_autocommit() {
+            self.execute(UNDO)?;
+        }
+        if !self.connection.is_autocommit() {
+            self.execute(RELEASE)?;
+        }
+        outcome
+    }
+
+    fn checkpoint(&mut self) {
+        let pages = self.log_pages.load(Ordering::Relaxed);
+        if pages < CHECKPOINT_PAGES {
+            self.put_off = 0;
+            return;
+        }
+        // A long reader keeps the log: looking again at every commit would be for nothing.
+        if pages < self.put_off + CHECKPOINT_PAGES / 4 || self.has_failed() {
+            return;
+        }
+        let mode =
+            if pages < RESTART_PAGES { CheckpointMode::PASSIVE } else { CheckpointMode::RESTART };
+        match self.connection.wal_checkpoint_v2(Some(MAIN_DB), mode) {
+            Ok((log, done)) if log == done => self.put_off = 0,
+            Ok(_) => self.put_off = pages,
+            Err(error) => {
+                self.put_off = pages;
+                let fault = Fault::from(error);
+                if fault.is_fatal() {
+                    self.fail(&fault);
+                }
+            }
+        }
+    }
+}
+
+fn panicked() -> Fault {
+    Fault::Store(StoreError::Unavailable("an operation panicked; nothing of it was done".into()))
+}
+
+fn judge(db: &Connection, operation: &Operation) -> Result<Effects, Fault> {
+    let found = operation.claims.iter().map(|claim| claimed(db, claim));
+    let claimed = Claimed::new(found.collect::<Result<_, _>>()?);
+    let judged = catch_unwind(AssertUnwindSafe(|| (operation.rule)(&claimed)));
+    Ok(judged.map_err(|_| panicked())??)
+}
+
+fn claimed(db: &Connection, claim: &Claim) -> Result<Found, Fault> {
+    Ok(match claim {
+        Claim::Document(key) => Found::Document(documents::find(db, key)?),
+        Claim::Children { tenant, kind, parent } => {
+            Found::Children(documents::children(db, tenant, *kind, parent)?)
+        }
+        Claim::Grant(tenant, id) => Found::Grant(grants::find(db, tenant, *id)?.map(Box::new)),
+        Claim::Attempts(tenant, account) => Found::Attempts(attempts::find(db, tenant, account)?),
+        Claim::Used(kind, value) => Found::Used(used::find(db, *kind, value)?),
+    })
+}
+
+fn write_effects(db: &Connection, effects: &Effects) -> Result<(), Fault> {
+    for effect in &effects.0 {
+        match effect {
+            Effect::Put(stored, expect) => documents::put(db, stored, *expect),
+            Effect::Delete(tenant, kind, id) => documents::delete(db, tenant, *kind, id),
+            Effect::OpenGrant(grant) => grants::open(db, grant),
+            Effect::UpdateGrant(grant) => grants::update(db, grant),
+            Effect::EndGrants { tenant, user, client, at } => {
+                grants::end(db, tenant, *user, client.as_ref(), *at)
+            }
+            Effect::Revoke(revocation) => revocations::append(db, revocation),
+            Effect::SetAttempts(tenant, account, attempts) => {
+                attempts::set(db, tenant, account, *attempts)
+            }
+            Effect::MarkUsed(kind, value, until) => used::mark(db, *kind, value, *until),
+            Effect::Audit(event) => audit::append(db, &AuditEntry::single(event)),
+            Effect::AuditBatch(events) => {
+                AuditEntry::batches(events).iter().try_for_each(|entry| audit::append(db, entry))
+            }
+        }?;
+    }
+    Ok(())
+}
