@@ -251,6 +251,17 @@ pub fn decide(ask: &Ask, facts: &Facts<'_>, now: Timestamp) -> Decision {
     Decision { outcome, trace: trace.0 }
 }
 
+/// Whether what is known of the client alone already refuses: so that a wrong client learns nothing
+/// about users, and a hopeless request costs no password hash. `None` is "go on".
+pub fn foresee(ask: &Ask, facts: &Facts<'_>) -> Option<RecordedDecision> {
+    let mut trace = Trace::default();
+    let refused = judge_client(ask, facts, &mut trace).and_then(|()| {
+        scopes::allowed_for_client(&scopes::asked(ask, facts), ask, facts, &mut trace).map(|_| ())
+    });
+    let outcome = Outcome::Refused(refused.err()?);
+    Some(RecordedDecision::of(ask.clone(), facts, Decision { outcome, trace: trace.0 }))
+}
+
 /// The rules in their order. What concerns the client comes before what concerns the user, so
 /// that a wrong client learns nothing about users (`stups.md` 2.5).
 fn judge(

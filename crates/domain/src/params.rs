@@ -106,6 +106,11 @@ impl Params {
         Ok(())
     }
 
+    /// Looks at a parameter without taking it.
+    pub fn peek(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.last().map(String::as_str)
+    }
+
     /// Takes an OPTIONAL parameter; an empty one counts as omitted.
     pub fn take(&mut self, name: &str) -> Option<String> {
         self.0.remove(name)?.pop().filter(|value| !value.is_empty())

@@ -8,6 +8,9 @@ use grantor_oauth_types::revocation_feed::CLAIM_SEPARATOR;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// The scope that allows to revoke tokens by the claims of somebody else.
+pub const CLAIMS_OF_OTHERS: &str = "grantor.revocation_write";
+
 /// A salted SHA-256 (see [`grantor_oauth_types::revocation_feed`]).
 pub type Hash = [u8; 32];
 

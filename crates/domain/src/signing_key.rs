@@ -48,6 +48,11 @@ impl SigningKeyRecord {
         format!("signing-key/{tenant}/{kid}")
     }
 
+    /// Whether it is in use or will be: neither retired nor withdrawn.
+    pub fn is_current(&self) -> bool {
+        self.withdrawn.is_none() && self.retired.is_none()
+    }
+
     /// Whether it may sign at this moment.
     pub fn may_sign(&self, now: Timestamp) -> bool {
         self.withdrawn.is_none() && self.active_from <= now && self.retired.is_none_or(|t| now < t)
@@ -73,15 +78,8 @@ impl Document for SigningKeyRecord {
     fn id(&self) -> String {
         self.kid.clone()
     }
-}
 
-/// The key that signs now: of those that may, the youngest (REL-025).
-pub fn signer(
-    keys: &[SigningKeyRecord],
-    alg: Algorithm,
-    now: Timestamp,
-) -> Option<&SigningKeyRecord> {
-    keys.iter()
-        .filter(|key| key.alg == alg && key.may_sign(now))
-        .max_by_key(|key| (key.active_from, key.created))
+    fn parent(&self) -> Option<String> {
+        Some(self.alg.to_string())
+    }
 }

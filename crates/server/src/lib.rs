@@ -1,1 +1,40 @@
-//! Endpoints, dialects, management API and jobs: load, let the rules decide, write.
+//! The server: endpoints, dialects, management API and jobs.
+//!
+//! It loads, lets the rules of `grantor-domain` decide, and writes. It does not know which database
+//! it stands on, and holds no rule of its own.
+//!
+//! | module        | what                                                            |
+//! |---------------|-----------------------------------------------------------------|
+//! | [`listener`]  | the accept loop and its limits                                  |
+//! | [`tenancy`]   | which tenant a request is for, and from whom it comes           |
+//! | [`routes`]    | every path, and who may call it                                 |
+//! | [`endpoints`] | the protocol endpoints, a file each                             |
+//! | [`dialects`]  | the wire forms of other worlds, translated at the edge          |
+//! | [`grants`]    | load, decide, write: one file per grant type                    |
+//! | [`directory`] | what a node remembers of the registry, and how it keeps up      |
+//! | [`tokens`]    | making access tokens, and finding out what one is worth         |
+//! | [`audit`]     | issue events on their way into the log                          |
+//! | [`jobs`]      | what has to be done from time to time                           |
+
+pub mod app;
+pub mod audit;
+pub mod audit_events;
+pub mod clock;
+pub mod decisions;
+pub mod dialects;
+pub mod directory;
+pub mod endpoints;
+pub mod extract;
+pub mod grants;
+pub mod jobs;
+pub mod listener;
+pub mod metadata;
+pub mod metrics;
+pub mod reply;
+pub mod revoke;
+pub mod routes;
+pub mod secrets;
+pub mod settings;
+pub mod tenancy;
+pub mod throttle;
+pub mod tokens;

@@ -54,7 +54,7 @@ pub struct SubjectFacts<'a> {
     pub assignments: &'a [Assignment],
     /// Every group, nested ones included
     pub groups: &'a [GroupId],
-    /// What the user has decided about this client
+    /// What the user has decided about clients
     pub consents: &'a [Consent],
     /// Whether the user's password was given to the client in this very request
     pub gave_password: bool,

@@ -67,6 +67,11 @@ impl RecordedDecision {
     /// Decides, and keeps the inputs.
     pub fn make(ask: Ask, facts: &Facts<'_>, now: Timestamp) -> Self {
         let decision = decide(&ask, facts, now);
+        Self::of(ask, facts, decision)
+    }
+
+    /// Keeps a decision with its inputs.
+    pub(super) fn of(ask: Ask, facts: &Facts<'_>, decision: Decision) -> Self {
         Self { facts: RecordedFacts::new(&ask, facts, &decision), ask, decision }
     }
 
@@ -122,7 +127,10 @@ impl RecordedFacts {
                 application: subject.application.cloned(),
                 assignments: about(subject.assignments),
                 groups: subject.groups.to_vec(),
-                consents: subject.consents.to_vec(),
+                consents: (subject.consents.iter())
+                    .filter(|consent| consent.client == facts.client.id)
+                    .cloned()
+                    .collect(),
                 gave_password: subject.gave_password,
             }),
             grant: facts.grant.as_ref().map(|grant| RecordedGrant {

@@ -168,7 +168,11 @@ fn consent(
     let decided = subject
         .consents
         .iter()
-        .find(|consent| consent.scope == scope.token && consent.is_live(now))
+        .find(|consent| {
+            consent.client == facts.client.id
+                && consent.scope == scope.token
+                && consent.is_live(now)
+        })
         .map(|consent| consent.status);
     match decided {
         // What an owner has refused or withdrawn no other evidence brings back.

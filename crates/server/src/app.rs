@@ -1,0 +1,72 @@
+//! What a request can reach.
+
+use std::sync::Arc;
+
+use grantor_crypto::pool::PasswordPool;
+use grantor_oauth_types::id::{Id, IdKind};
+use grantor_store::Store;
+use jiff::Timestamp;
+
+use crate::audit::AuditSink;
+use crate::clock::Clock;
+use crate::decisions::Decisions;
+use crate::directory::Directory;
+use crate::metrics::Metrics;
+use crate::secrets::Secrets;
+use crate::settings::Settings;
+
+/// One per process, cloned per request. Handlers take `State<App>` and nothing else global.
+#[derive(Clone, Debug)]
+pub struct App(Arc<Parts>);
+
+/// The parts of an [`App`].
+#[derive(Debug)]
+pub struct Parts {
+    /// Where things are remembered
+    pub store: Arc<dyn Store>,
+    /// What the node remembers of it
+    pub directory: Arc<Directory>,
+    /// The derived keys
+    pub secrets: Arc<Secrets>,
+    /// Where passwords are hashed
+    pub passwords: PasswordPool,
+    /// Where issue events go
+    pub audit: AuditSink,
+    /// Decisions that were made before
+    pub decisions: Decisions,
+    /// What is counted
+    pub metrics: Metrics,
+    /// What time it is
+    pub clock: Arc<dyn Clock>,
+    /// How the operator wants it
+    pub settings: Settings,
+    /// Failed client authentications of late
+    pub client_failures: crate::throttle::Throttle,
+    /// The process is going away: nothing new is taken on
+    pub draining: tokio::sync::watch::Sender<bool>,
+}
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// A new time-ordered id.
+    pub fn new_id<K: IdKind>(&self, now: Timestamp) -> Id<K> {
+        new_id(now)
+    }
+}
+
+/// A new time-ordered id.
+pub fn new_id<K: IdKind>(now: Timestamp) -> Id<K> {
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
+    Id::new(millis, grantor_crypto::random::bytes())
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

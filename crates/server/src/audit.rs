@@ -1,0 +1,192 @@
+//! Issue events on their way into the audit log.
+//!
+//! Issuing a token writes no row of its own. Its event goes into a bounded memory and from there,
+//! many at a time, into one audit row: at least every [`FLUSH_EVERY`] and on shutdown. Issuing
+//! never waits for it. Every change of state, by contrast, is audited in its own transaction.
+//!
+//! Of equal decisions in one batch the first carries the record; the others name it (`same_as`).
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use grantor_domain::audit::{AuditEvent, AuditOutcome};
+use grantor_domain::decision::RecordedDecision;
+use grantor_oauth_types::id::DecisionId;
+use grantor_oauth_types::name::TenantName;
+use grantor_store::{Effect, Effects, Store, operations};
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::sync::Notify;
+
+/// How long an event waits at most.
+pub const FLUSH_EVERY: Duration = Duration::from_millis(100);
+
+/// How many events wait at most; beyond that they are counted as lost, and that is an event too.
+const CAPACITY: usize = 50_000;
+
+/// How many events go into one row at most.
+const AT_ONCE: usize = 1_000;
+
+/// An issued or refused token.
+#[derive(Debug)]
+pub struct IssueEvent {
+    /// The decision
+    pub id: DecisionId,
+    /// Where
+    pub tenant: TenantName,
+    /// When
+    pub at: Timestamp,
+    /// `token.issued`, `token.refused`
+    pub kind: &'static str,
+    /// Whether a token was issued
+    pub outcome: AuditOutcome,
+    /// Who asked
+    pub actor: String,
+    /// From where
+    pub address: Option<std::net::IpAddr>,
+    /// Why
+    pub why: Why,
+}
+
+/// The reason that goes with an issue event.
+#[derive(Debug)]
+pub enum Why {
+    /// The decision function was asked
+    Decided(Arc<RecordedDecision>),
+    /// It did not come to that; the reason in words
+    Reason(String),
+}
+
+/// Where issue events wait.
+#[derive(Debug, Default)]
+pub struct AuditSink {
+    waiting: Mutex<Waiting>,
+    wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    events: Vec<IssueEvent>,
+    lost: u64,
+}
+
+impl AuditSink {
+    /// Takes an event. Never waits.
+    pub fn push(&self, event: IssueEvent) {
+        let mut waiting = self.lock();
+        if waiting.events.len() >= CAPACITY {
+            waiting.lost += 1;
+            return;
+        }
+        waiting.events.push(event);
+        if waiting.events.len() == AT_ONCE {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Writes down what waits. What could not be written waits on.
+    pub async fn flush(&self, store: &dyn Store, now: Timestamp) {
+        loop {
+            let (events, lost) = self.take();
+            if events.is_empty() && lost == 0 {
+                return;
+            }
+            let mut effects = batches(&events);
+            if lost > 0 {
+                effects = effects.and(Effect::Audit(Box::new(gap(&events, lost, now))));
+            }
+            if let Err(error) = operations::write(store, effects).await {
+                tracing::error!(%error, events = events.len(), "issue events could not be written");
+                self.put_back(events, lost);
+                return;
+            }
+        }
+    }
+
+    /// Flushes every [`FLUSH_EVERY`] for as long as it is polled.
+    pub async fn run(&self, store: Arc<dyn Store>, clock: Arc<dyn crate::clock::Clock>) {
+        loop {
+            let _ = tokio::time::timeout(FLUSH_EVERY, self.wake.notified()).await;
+            self.flush(&*store, clock.now()).await;
+        }
+    }
+
+    fn take(&self) -> (Vec<IssueEvent>, u64) {
+        let mut waiting = self.lock();
+        let count = waiting.events.len().min(AT_ONCE);
+        let rest = waiting.events.split_off(count);
+        let events = std::mem::replace(&mut waiting.events, rest);
+        (events, std::mem::take(&mut waiting.lost))
+    }
+
+    fn put_back(&self, events: Vec<IssueEvent>, lost: u64) {
+        let mut waiting = self.lock();
+        waiting.lost += lost;
+        waiting.events.splice(0..0, events);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.waiting.lock().expect("nothing panics while it holds the events")
+    }
+}
+
+/// One row per tenant.
+fn batches(events: &[IssueEvent]) -> Effects {
+    let mut tenants: Vec<&TenantName> = events.iter().map(|event| &event.tenant).collect();
+    tenants.sort_unstable();
+    tenants.dedup();
+    let mut effects = Effects::NONE;
+    for tenant in tenants {
+        let mut batch: Vec<&IssueEvent> =
+            events.iter().filter(|event| event.tenant == *tenant).collect();
+        batch.sort_by_key(|event| event.id);
+        effects = effects.and(Effect::AuditBatch(rendered(&batch)));
+    }
+    effects
+}
+
+fn rendered(batch: &[&IssueEvent]) -> Vec<AuditEvent> {
+    let mut seen: Vec<(*const RecordedDecision, DecisionId)> = Vec::new();
+    batch
+        .iter()
+        .map(|event| AuditEvent {
+            id: event.id,
+            tenant: event.tenant.clone(),
+            at: event.at,
+            kind: event.kind.to_owned(),
+            outcome: event.outcome,
+            actor: event.actor.clone(),
+            subject: None,
+            address: event.address.map(|address| address.to_string()),
+            detail: match &event.why {
+                Why::Reason(reason) => json!({ "reason": reason }),
+                Why::Decided(record) => {
+                    let record_at = Arc::as_ptr(record);
+                    match seen.iter().find(|(known, _)| *known == record_at) {
+                        Some((_, first)) => json!({ "same_as": first }),
+                        None => {
+                            seen.push((record_at, event.id));
+                            json!({ "decision": **record })
+                        }
+                    }
+                }
+            },
+        })
+        .collect()
+}
+
+/// Says that events were lost, so that nobody takes their absence for a proof.
+fn gap(events: &[IssueEvent], lost: u64, now: Timestamp) -> AuditEvent {
+    let tenant = events.first().map(|event| event.tenant.clone());
+    AuditEvent {
+        id: crate::app::new_id(now),
+        tenant: tenant.unwrap_or_else(|| TenantName::parse("main").expect("a plain label")),
+        at: now,
+        kind: "audit.gap".to_owned(),
+        outcome: AuditOutcome::Done,
+        actor: "system".to_owned(),
+        subject: None,
+        address: None,
+        detail: json!({ "lost_issue_events": lost }),
+    }
+}

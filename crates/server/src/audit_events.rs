@@ -1,0 +1,95 @@
+//! The audit events of the protocol endpoints, in one place.
+
+use grantor_domain::audit::{AuditEvent, AuditOutcome};
+use grantor_domain::grant::Grant;
+use grantor_domain::issue::AccessToken;
+use serde_json::{Value, json};
+
+use crate::grants::Context;
+
+fn event(
+    context: &Context,
+    kind: &str,
+    outcome: AuditOutcome,
+    actor: String,
+    subject: String,
+    detail: Value,
+) -> AuditEvent {
+    AuditEvent {
+        id: context.decision,
+        tenant: context.tenant.tenant.name.clone(),
+        at: context.now,
+        kind: kind.to_owned(),
+        outcome,
+        actor,
+        subject: Some(subject),
+        address: context.address.map(|address| address.to_string()),
+        detail,
+    }
+}
+
+/// The id of an event that goes with a change is its own: the decision has one already.
+fn change(
+    context: &Context,
+    kind: &str,
+    actor: String,
+    subject: String,
+    detail: Value,
+) -> AuditEvent {
+    let decision = context.decision;
+    let mut event = event(context, kind, AuditOutcome::Done, actor, subject, detail);
+    event.id = crate::app::new_id(context.now);
+    if let Value::Object(members) = &mut event.detail {
+        members.insert("decision_id".to_owned(), json!(decision));
+    }
+    event
+}
+
+/// A delegation began.
+pub fn grant_opened(grant: &Grant, context: &Context) -> AuditEvent {
+    let (actor, subject) = (format!("user:{}", grant.user), format!("grant/{}", grant.id));
+    change(
+        context,
+        "grant.opened",
+        actor,
+        subject,
+        json!({ "client": grant.client, "scopes": grant.scopes }),
+    )
+}
+
+/// A delegation was ended on request.
+pub fn grant_revoked(grant: &Grant, context: &Context) -> AuditEvent {
+    let (actor, subject) = (format!("client:{}", grant.client), format!("grant/{}", grant.id));
+    change(context, "grant.revoked", actor, subject, json!({ "user": grant.user }))
+}
+
+/// A rotated refresh token came again: somebody has a copy.
+pub fn refresh_reused(grant: &Grant, context: &Context) -> AuditEvent {
+    let (actor, subject) = (format!("client:{}", grant.client), format!("grant/{}", grant.id));
+    let mut event =
+        change(context, "refresh.reuse_detected", actor, subject, json!({ "user": grant.user }));
+    event.outcome = AuditOutcome::Refused;
+    event
+}
+
+/// An access token was ended.
+pub fn token_revoked(context: &Context, actor: &str, token: &AccessToken) -> AuditEvent {
+    let subject = format!("token/{}", token.jti.as_deref().unwrap_or("-"));
+    change(
+        context,
+        "token.revoked",
+        actor.to_owned(),
+        subject,
+        json!({ "sub": token.sub, "client": token.client }),
+    )
+}
+
+/// Tokens were ended by what they say, or one by its hash.
+pub fn revoked(
+    context: &Context,
+    actor: &str,
+    revocation: &grantor_domain::revocation::Revocation,
+) -> AuditEvent {
+    let detail = json!({ "target": revocation.target, "issued_before": revocation.issued_before });
+    change(context, "revocation.added", actor.to_owned(), "revocation".to_owned(), detail)
+}

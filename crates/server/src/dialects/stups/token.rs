@@ -1,0 +1,228 @@
+//! `POST /oauth2/access_token`: the token endpoint as STUPS clients speak to it (`stups.md` 2.2–2.8).
+
+use axum::body::{Body, Bytes};
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use grantor_domain::client_auth::{AuthenticatedClient, ClientRefusal, PresentedClient};
+use grantor_domain::params::{ParamError, Params};
+use grantor_domain::token::{PresentedGrant, TokenError, TokenRequest};
+use grantor_oauth_types::error_code::TokenErrorCode;
+use grantor_oauth_types::name::ClientId;
+use serde_json::json;
+
+use super::realm::{NoRealm, resolve};
+use crate::app::App;
+use crate::endpoints::authenticated;
+use crate::extract::{Here, Peer, authorization};
+use crate::grants::{self, Context, Issued, TokenFailure};
+use crate::reply::json as reply;
+use crate::reply::token::told;
+
+/// What can go wrong here and nowhere else.
+enum Failure {
+    Realm(NoRealm),
+    Token(TokenFailure),
+    /// No usable credentials at all: 400, where wrong ones are 401 (2.4)
+    NoCredentials,
+}
+
+impl<E: Into<TokenFailure>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Token(error.into())
+    }
+}
+
+/// 2.2, from top to bottom.
+pub(super) async fn post(
+    State(app): State<App>,
+    Here(tenant): Here,
+    peer: Peer,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    let now = app.clock.now();
+    let context = Context { tenant, address: peer.0, now, decision: app.new_id(now) };
+    let response = match answer(&app, &context, &headers, query.as_deref(), &body).await {
+        Ok(issued) => success(issued),
+        Err(failure) => refusal(&failure, &context),
+    };
+    reply::with_decision(response, context.decision)
+}
+
+async fn answer(
+    app: &App,
+    context: &Context,
+    headers: &HeaderMap,
+    query: Option<&str>,
+    body: &[u8],
+) -> Result<Issued, Failure> {
+    let mut params = read(query, body).map_err(TokenError::Params)?;
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    let needs_realm = params.peek("grant_type") == Some("password");
+    let realm = match resolve(&context.tenant, params.take("realm").as_deref(), host) {
+        Ok(realm) => Some(realm),
+        Err(_) if !needs_realm => None,
+        Err(error) => return Err(Failure::Realm(error)),
+    };
+    blank_is_wrong(&params)?;
+    let client = client(app, context, headers, &mut params).await?;
+    let mut request = TokenRequest::parse(&mut params)?;
+    if let PresentedGrant::Password { realm: named, .. } = &mut request.grant {
+        *named = realm;
+    }
+    Ok(grants::issue(app, context, &client, request).await?)
+}
+
+/// A blank name or password is wrong before the client is looked at (2.5).
+fn blank_is_wrong(params: &Params) -> Result<(), TokenError> {
+    let blank = |name| params.peek(name).is_none_or(str::is_empty);
+    if params.peek("grant_type") == Some("password") && (blank("username") || blank("password")) {
+        return Err(TokenError::WrongCredentials);
+    }
+    Ok(())
+}
+
+/// Query and body merged. A body that is a JSON object is one, whatever its header says: the
+/// guide's own curl call labels it a form.
+fn read(query: Option<&str>, body: &[u8]) -> Result<Params, ParamError> {
+    let query = query.unwrap_or_default();
+    refuse_secrets(query)?;
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    let mut params = match first {
+        Some(b'{') => Params::parse_json(body)?,
+        _ => Params::parse(body)?,
+    };
+    params.merge(query.as_bytes())?;
+    Ok(params)
+}
+
+/// SEC-017: the realm and other harmless words may be in the query, secrets never.
+fn refuse_secrets(query: &str) -> Result<(), ParamError> {
+    let named = Params::parse(query.as_bytes())?;
+    for secret in ["password", "client_secret", "refresh_token", "code", "client_assertion"] {
+        if named.has(secret) {
+            return Err(ParamError::Malformed("the query: secrets belong into the body"));
+        }
+    }
+    Ok(())
+}
+
+/// 2.4: a pair in the body wins over Basic; a public client may send any secret, or none.
+async fn client(
+    app: &App,
+    context: &Context,
+    headers: &HeaderMap,
+    params: &mut Params,
+) -> Result<AuthenticatedClient, Failure> {
+    let in_body = params.has("client_id") && params.has("client_secret");
+    let header = match in_body || params.has("client_assertion") {
+        true => None,
+        false => authorization(headers).map_err(|_| Failure::NoCredentials)?,
+    };
+    let presented = match PresentedClient::find(header, params) {
+        Ok(presented) => presented,
+        Err(grantor_domain::client_auth::PresentError::Client(
+            ClientRefusal::Absent | ClientRefusal::Malformed,
+        )) => return Err(Failure::NoCredentials),
+        Err(error) => return Err(TokenError::from(error).into()),
+    };
+    if let Some(client) = public(app, context, &presented.id).await? {
+        return Ok(client);
+    }
+    Ok(authenticated(app, context, &presented).await?)
+}
+
+async fn public(
+    app: &App,
+    context: &Context,
+    id: &ClientId,
+) -> Result<Option<AuthenticatedClient>, TokenFailure> {
+    let entry = app.directory.client(&context.tenant.tenant.name, id).await?;
+    Ok(entry.and_then(|entry| AuthenticatedClient::public(&entry.registered)))
+}
+
+/// 2.7: the scope sorted, the realm with its slash, nothing that is not listed there.
+fn success(issued: Issued) -> Response<Body> {
+    let mut body = json!({
+        "access_token": issued.access_token,
+        "token_type": "Bearer",
+        "expires_in": issued.entitled.seconds,
+        "scope": issued.entitled.scopes.to_sorted_string(),
+    });
+    if let Some(realm) = issued.realm {
+        body["realm"] = realm.with_slash().into();
+    }
+    if let Some(refresh_token) = issued.refresh_token {
+        body["refresh_token"] = refresh_token.into();
+    }
+    reply::private(StatusCode::OK, &body)
+}
+
+/// 2.8.
+fn refusal(failure: &Failure, context: &Context) -> Response<Body> {
+    let no_client = "Client authentication failed";
+    let (status, error, description) = match failure {
+        Failure::NoCredentials => (400, "invalid_client", no_client.to_owned()),
+        Failure::Realm(NoRealm::Missing) => {
+            (400, "missing_realm", "the realm cannot be determined".to_owned())
+        }
+        Failure::Realm(NoRealm::NotFound(name)) => {
+            let printable: String = name.chars().filter(|c| c.is_ascii_graphic()).collect();
+            (400, "realm_not_found", format!("{printable} not found"))
+        }
+        Failure::Token(failure) => {
+            let said = told(failure, context.decision);
+            let status = said.code.status();
+            let response = match (said.code, failure) {
+                (TokenErrorCode::InvalidGrant, _) => (
+                    status,
+                    said.code.as_str(),
+                    "The provided access grant is invalid, expired, or revoked.".to_owned(),
+                ),
+                (TokenErrorCode::InvalidClient, _) => {
+                    (status, said.code.as_str(), no_client.to_owned())
+                }
+                (
+                    TokenErrorCode::InvalidScope,
+                    TokenFailure::Refused(TokenError::Refused(
+                        grantor_domain::decision::Refusal::ScopeForbidden { scopes }
+                        | grantor_domain::decision::Refusal::ScopeExceedsGrant { scopes },
+                    )),
+                ) => {
+                    let names: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+                    let text = format!("Unknown/invalid scope(s): [{}]", names.join(", "));
+                    (status, said.code.as_str(), text)
+                }
+                (TokenErrorCode::TemporarilyUnavailable, _) => {
+                    (503, "unavailable_dependency", "Dependency unavailable".to_owned())
+                }
+                _ => (status, said.code.as_str(), said.description),
+            };
+            let rendered = error_body(response.0, response.1, &response.2);
+            return match said.retry_after {
+                Some(seconds) => reply::retry_after(rendered, seconds),
+                None => rendered,
+            };
+        }
+    };
+    error_body(status, error, &description)
+}
+
+fn error_body(status: u16, error: &str, description: &str) -> Response<Body> {
+    let status = StatusCode::from_u16(status).expect("the codes have real statuses");
+    let body = json!({ "error": error, "error_description": description });
+    let mut response = reply::private(status, &body);
+    if status == StatusCode::UNAUTHORIZED {
+        let basic = HeaderValue::from_static("Basic realm=\"grantor\", charset=\"UTF-8\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, basic);
+    }
+    response
+}
+
+/// Any other method (2.2).
+pub(super) async fn not_allowed() -> Response<Body> {
+    let mut response = error_body(405, "not_allowed", "only POST is allowed here");
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    response
+}

@@ -1,0 +1,136 @@
+//! One thin function per grant: load, let the rules decide, write down the consequence.
+//!
+//! The standard face and the STUPS dialect both end here, so a check cannot be missing in one.
+
+mod client_credentials;
+mod password;
+mod refresh_token;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use grantor_domain::audit::AuditOutcome;
+use grantor_domain::client_auth::AuthenticatedClient;
+use grantor_domain::decision::{Entitlement, Outcome, RecordedDecision};
+use grantor_domain::token::{PresentedGrant, TokenError, TokenRequest};
+use grantor_oauth_types::id::DecisionId;
+use grantor_oauth_types::name::RealmName;
+use grantor_store::StoreError;
+use jiff::Timestamp;
+
+use crate::app::App;
+use crate::audit::{IssueEvent, Why};
+use crate::directory::{ClientEntry, TenantView};
+use crate::tokens::{self, NoSigner, Speaker};
+
+/// What a token request happens in.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Where
+    pub tenant: Arc<TenantView>,
+    /// From which address
+    pub address: Option<IpAddr>,
+    /// When
+    pub now: Timestamp,
+    /// Which decision this will be
+    pub decision: DecisionId,
+}
+
+/// A token, and what goes with it.
+#[derive(Debug)]
+pub struct Issued {
+    /// The access token
+    pub access_token: String,
+    /// The refresh token, where there is one
+    pub refresh_token: Option<String>,
+    /// What it carries
+    pub entitled: Entitlement,
+    /// The realm of the user
+    pub realm: Option<RealmName>,
+}
+
+/// Everything that can end a token request early.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenFailure {
+    /// The client's doing. It hears a code
+    #[error(transparent)]
+    Refused(#[from] TokenError),
+    /// The database is away, or full: later
+    #[error("not available")]
+    Busy,
+    /// Our doing. It hears that, and no more
+    #[error(transparent)]
+    Broken(#[from] StoreError),
+    /// Our doing as well
+    #[error(transparent)]
+    NoSigner(#[from] NoSigner),
+}
+
+/// Judges a request of an authenticated client, and issues what it is entitled to.
+pub async fn issue(
+    app: &App,
+    context: &Context,
+    client: &AuthenticatedClient,
+    request: TokenRequest,
+) -> Result<Issued, TokenFailure> {
+    let TokenRequest { scopes, resource, grant } = request;
+    match grant {
+        PresentedGrant::ClientCredentials => {
+            client_credentials::issue(app, context, client, scopes, resource).await
+        }
+        PresentedGrant::Password { realm, username, password } => {
+            let login = password::Login { realm, username, password };
+            password::issue(app, context, client, login, scopes, resource).await
+        }
+        PresentedGrant::RefreshToken(token) => {
+            refresh_token::issue(app, context, client, &token, scopes, resource).await
+        }
+    }
+}
+
+/// The cached entry of a client that has just been authenticated.
+async fn entry(
+    app: &App,
+    context: &Context,
+    client: &AuthenticatedClient,
+) -> Result<Arc<ClientEntry>, TokenFailure> {
+    let entry = app.directory.client(&context.tenant.tenant.name, &client.id).await?;
+    // Deleted since it authenticated.
+    entry.ok_or(TokenError::Client(grantor_domain::client_auth::ClientRefusal::Unknown).into())
+}
+
+/// Remembers what was decided, and hands on what was granted.
+fn concluded(
+    app: &App,
+    context: &Context,
+    record: &Arc<RecordedDecision>,
+) -> Result<Entitlement, TokenError> {
+    let (kind, outcome) = match record.decision.outcome {
+        Outcome::Granted(_) => ("token.issued", AuditOutcome::Done),
+        Outcome::Refused(_) => ("token.refused", AuditOutcome::Refused),
+    };
+    app.audit.push(IssueEvent {
+        id: context.decision,
+        tenant: context.tenant.tenant.name.clone(),
+        at: context.now,
+        kind,
+        outcome,
+        actor: format!("client:{}", record.ask.client),
+        address: context.address,
+        why: Why::Decided(Arc::clone(record)),
+    });
+    match &record.decision.outcome {
+        Outcome::Granted(entitled) => Ok(entitled.clone()),
+        Outcome::Refused(refusal) => Err(TokenError::Refused(refusal.clone())),
+    }
+}
+
+/// The access token of an entitlement.
+fn access_token(
+    context: &Context,
+    client: &AuthenticatedClient,
+    speaker: Speaker,
+    entitled: &Entitlement,
+) -> Result<String, NoSigner> {
+    tokens::make(&context.tenant, client, speaker, entitled, context.now)
+}

@@ -1,0 +1,186 @@
+//! Rotation of a refresh token. RFC 6749 §6, RFC 9700 §4.14.
+
+use std::sync::Arc;
+
+use grantor_crypto::seal::{open_with_secret, seal_with_secret};
+use grantor_crypto::secret::LookupSecret;
+use grantor_domain::client_auth::AuthenticatedClient;
+use grantor_domain::decision::{Ask, GrantFacts, Outcome, RecordedDecision};
+use grantor_domain::grant::Grant;
+use grantor_domain::refresh::{RefreshPolicy, RefreshRefusal, Rotation, Successor, rotate};
+use grantor_domain::revocation::{Revocation, Target};
+use grantor_domain::token::TokenError;
+use grantor_oauth_types::grant_type::GrantType;
+use grantor_oauth_types::id::GrantId;
+use grantor_oauth_types::scope::Scopes;
+use grantor_store::{Effect, Effects, operations};
+use jiff::SignedDuration;
+
+use super::{Context, Issued, TokenFailure, access_token, concluded, entry};
+use crate::app::App;
+use crate::decisions::About;
+use crate::directory::{ClientEntry, UserEntry};
+use crate::tokens::Speaker;
+
+/// Everything the judgement inside the transaction looks at.
+struct Case {
+    context: Context,
+    client: AuthenticatedClient,
+    entry: Arc<ClientEntry>,
+    user: Arc<UserEntry>,
+    presented: LookupSecret,
+    successor: Successor,
+    scopes: Option<Scopes>,
+    resource: Option<String>,
+}
+
+/// What came of it.
+enum Refreshed {
+    /// Go on with this decision; the successor is new, or this one from before
+    Granted(Arc<RecordedDecision>, Option<Vec<u8>>),
+    /// The decision function said no; nothing was rotated
+    Denied(Arc<RecordedDecision>),
+    /// The token is worth nothing; whether the grant ended with it
+    Refused(RefreshRefusal),
+}
+
+pub(super) async fn issue(
+    app: &App,
+    context: &Context,
+    client: &AuthenticatedClient,
+    token: &str,
+    scopes: Option<Scopes>,
+    resource: Option<String>,
+) -> Result<Issued, TokenFailure> {
+    let unknown = || TokenError::Refresh(RefreshRefusal::Unknown);
+    let (id, presented) = app.secrets.read_refresh_token(token).ok_or_else(unknown)?;
+    let tenant = &context.tenant.tenant.name;
+    let grant = app.store.grant(tenant, id).await?.ok_or_else(unknown)?;
+    let user = app.directory.user(tenant, grant.user).await?.ok_or_else(unknown)?;
+    let (next, secret) = app.secrets.mint_refresh_token(id);
+    let case = Case {
+        context: context.clone(),
+        client: client.clone(),
+        entry: entry(app, context, client).await?,
+        successor: Successor {
+            digest: secret.digest(),
+            sealed: seal_with_secret(token, &id.bytes(), next.as_bytes()),
+        },
+        user: Arc::clone(&user),
+        presented,
+        scopes,
+        resource,
+    };
+    let refreshed =
+        operations::judge_grant(&*app.store, tenant, id, move |grant| case.judge(grant)).await?;
+    let (record, again) = match refreshed {
+        Refreshed::Granted(record, again) => (record, again),
+        Refreshed::Denied(record) => {
+            concluded(app, context, &record)?;
+            return Err(unknown().into());
+        }
+        Refreshed::Refused(refusal) => {
+            if refusal == RefreshRefusal::Reused {
+                app.directory.catch_up(context.now).await?;
+            }
+            return Err(TokenError::Refresh(refusal).into());
+        }
+    };
+    let next = match again {
+        Some(sealed) => lost_answer(token, id, &sealed).ok_or_else(unknown)?,
+        None => next,
+    };
+    let entitled = concluded(app, context, &record)?;
+    let speaker = Speaker {
+        sub: super::password::subject(client, &user),
+        realm: Some(grant.realm.clone()),
+        grant: Some(id),
+    };
+    let access_token = access_token(context, client, speaker, &entitled)?;
+    Ok(Issued { access_token, refresh_token: Some(next), entitled, realm: Some(grant.realm) })
+}
+
+/// The successor that was handed out before, opened with the token it succeeded (SEC-062).
+fn lost_answer(token: &str, grant: GrantId, sealed: &[u8]) -> Option<String> {
+    let opened = open_with_secret(token, &grant.bytes(), sealed).ok()?;
+    String::from_utf8(opened.to_vec()).ok()
+}
+
+impl Case {
+    /// Rotation and decision together, on the claimed grant: either both happen or neither.
+    fn judge(&self, grant: Option<&Grant>) -> (Refreshed, Effects) {
+        let settings = &self.context.tenant.tenant.settings;
+        let seconds = |seconds: u32| SignedDuration::from_secs(seconds.into());
+        let policy = RefreshPolicy {
+            idle: seconds(settings.refresh_idle_seconds),
+            grace: seconds(settings.refresh_grace_seconds),
+        };
+        let digest = self.presented.digest();
+        let now = self.context.now;
+        match rotate(grant, &self.client.id, &digest, &self.successor, policy, now) {
+            Rotation::Refused(refusal) => (Refreshed::Refused(refusal), Effects::NONE),
+            Rotation::Reused(ended) => {
+                let effects = self.reuse(&ended);
+                (Refreshed::Refused(RefreshRefusal::Reused), effects)
+            }
+            Rotation::Again(sealed) => {
+                let record = self.decide(grant.expect("rotation has looked at it"));
+                match record.decision.outcome {
+                    Outcome::Granted(_) => {
+                        (Refreshed::Granted(record, Some(sealed)), Effects::NONE)
+                    }
+                    Outcome::Refused(_) => (Refreshed::Denied(record), Effects::NONE),
+                }
+            }
+            Rotation::Rotated(next) => {
+                let record = self.decide(&next);
+                match record.decision.outcome {
+                    Outcome::Granted(_) => {
+                        (Refreshed::Granted(record, None), Effect::UpdateGrant(next).into())
+                    }
+                    Outcome::Refused(_) => (Refreshed::Denied(record), Effects::NONE),
+                }
+            }
+        }
+    }
+
+    fn decide(&self, grant: &Grant) -> Arc<RecordedDecision> {
+        let about = About {
+            tenant: &self.context.tenant,
+            client: &self.entry,
+            realm: Some(&grant.realm),
+            user: Some(&self.user),
+            gave_password: false,
+        };
+        let mut facts = about.facts();
+        facts.grant = Some(GrantFacts {
+            client: &grant.client,
+            scopes: &grant.scopes,
+            expires: grant.expires,
+            ended: grant.ended.is_some(),
+        });
+        let ask = Ask {
+            grant_type: GrantType::RefreshToken,
+            client: self.client.id.clone(),
+            realm: Some(grant.realm.clone()),
+            scopes: self.scopes.clone(),
+            resource: self.resource.clone(),
+        };
+        Arc::new(RecordedDecision::make(ask, &facts, self.context.now))
+    }
+
+    /// The grant ends, and every access token of it dies with it (SEC-061).
+    fn reuse(&self, ended: &Grant) -> Effects {
+        let tenant = &self.context.tenant.tenant;
+        let revocation = Revocation {
+            tenant: tenant.name.clone(),
+            target: Target::grant(&tenant.settings.revocation_salt, ended.id),
+            issued_before: self.context.now.as_second() + 1,
+            revoked: self.context.now,
+            until: crate::revoke::remembered_until(self.context.now),
+        };
+        Effects::from(Effect::UpdateGrant(Box::new(ended.clone())))
+            .and(Effect::Revoke(Box::new(revocation)))
+            .audit(crate::audit_events::refresh_reused(ended, &self.context))
+    }
+}

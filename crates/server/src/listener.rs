@@ -1,0 +1,167 @@
+//! The accept loop: limits on everything a peer can hold on to. SEC-006, SEC-007, SEC-009, SEC-010,
+//! REL-028, REL-036; `axum::serve` has no header timeout.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
+
+use crate::app::App;
+use crate::reply::json::private;
+use crate::tenancy;
+
+/// Reading the headers of a request takes at most this long (SEC-009).
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A request takes at most this long, long polls aside (SEC-009).
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A TLS handshake takes at most this long.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The request line and the headers together take at most this much, in bytes (SEC-007).
+const HEADER_BYTES: usize = 40 * 1024;
+
+/// At most this many header fields (SEC-007).
+const HEADER_FIELDS: usize = 100;
+
+/// What a listener is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    /// Tenants' endpoints; hosts are checked
+    Public,
+    /// Health and metrics; no tenant
+    Operations,
+}
+
+/// One listener.
+#[derive(Debug)]
+pub struct Listener {
+    /// Where connections come in
+    pub socket: TcpListener,
+    /// With TLS, unless a proxy does that
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// What is served
+    pub face: Face,
+}
+
+/// Serves until `app.draining` turns true; then finishes what is in flight.
+pub async fn serve(app: App, router: Router<App>, listener: Listener) {
+    let router = router.fallback(crate::routes::not_found).with_state(app.clone());
+    let tls = listener.tls.map(TlsAcceptor::from);
+    let connections = Arc::new(Semaphore::new(app.settings.max_connections));
+    let graceful = GracefulShutdown::new();
+    let mut draining = app.draining.subscribe();
+    loop {
+        let permit = Arc::clone(&connections).acquire_owned();
+        let accepted = tokio::select! {
+            _ = draining.wait_for(|draining| *draining) => break,
+            accepted = async { (permit.await, listener.socket.accept().await) } => accepted,
+        };
+        let (Ok(permit), Ok((stream, peer))) = accepted else {
+            // Out of descriptors, mostly: wait for some to come back instead of spinning (REL-036).
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let (app, router, tls) = (app.clone(), router.clone(), tls.clone());
+        let (watcher, face) = (graceful.watcher(), listener.face);
+        tokio::spawn(async move {
+            let _permit = permit;
+            match tls {
+                None => connection(app, router, stream, peer, face, watcher).await,
+                Some(tls) => {
+                    let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream));
+                    if let Ok(Ok(stream)) = handshake.await {
+                        connection(app, router, stream, peer, face, watcher).await;
+                    }
+                }
+            }
+        });
+    }
+    drop(listener.socket);
+    let limit = Duration::from_secs(app.settings.drain_seconds);
+    if tokio::time::timeout(limit, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some connections were still busy at the end of the drain");
+    }
+}
+
+async fn connection<S>(
+    app: App,
+    router: Router,
+    stream: S,
+    peer: SocketAddr,
+    face: Face,
+    watcher: hyper_util::server::graceful::Watcher,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (app, router) = (app.clone(), router.clone());
+        async move { Ok::<_, Infallible>(answer(app, router, request, peer, face).await) }
+    });
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEADER_BYTES)
+        .max_headers(HEADER_FIELDS);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(100)
+        .max_header_list_size(32 * 1024)
+        .max_pending_accept_reset_streams(20)
+        .keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(20));
+    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "connection ended early");
+    }
+}
+
+async fn answer(
+    app: App,
+    router: Router,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    face: Face,
+) -> Response<Body> {
+    let request = request.map(Body::new);
+    let request = match face {
+        Face::Operations => Ok(request),
+        Face::Public => tenancy::admit(&app, request, peer),
+    };
+    let request = match request {
+        Ok(request) => request,
+        Err(refusal) => return refusal,
+    };
+    let response = tokio::time::timeout(REQUEST_TIMEOUT, router.oneshot(request)).await;
+    let response = match response {
+        Ok(Ok(response)) => response,
+        Ok(Err(never)) => match never {},
+        Err(_) => {
+            private(StatusCode::REQUEST_TIMEOUT, &serde_json::json!({ "error": "request_timeout" }))
+        }
+    };
+    app.metrics
+        .answers
+        .get_or_create(&crate::metrics::Answer { class: response.status().as_u16() / 100 })
+        .inc();
+    response
+}

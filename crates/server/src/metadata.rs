@@ -1,0 +1,68 @@
+//! What we say about ourselves. RFC 8414 §2, OIDC Discovery §3. True: only what exists.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use grantor_crypto::alg::Algorithm;
+use grantor_domain::scope::{GrantRule, Scope};
+use grantor_domain::tenant::Tenant;
+use grantor_oauth_types::client_auth::ClientAuthMethod;
+use grantor_oauth_types::grant_type::GrantType;
+use grantor_oauth_types::metadata::Metadata;
+use grantor_oauth_types::scope::ScopeToken;
+use jiff::Timestamp;
+
+use crate::directory::KeyRing;
+
+/// The document of a tenant. Everything in it comes from configuration, never from a request
+/// (SEC-004).
+pub fn document(
+    tenant: &Tenant,
+    keys: &KeyRing,
+    scopes: &HashMap<ScopeToken, Scope>,
+    now: Timestamp,
+) -> Bytes {
+    let at = |path: &str| Some(format!("{}{path}", tenant.issuer));
+    let methods = || ClientAuthMethod::ALL.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let confidential = || {
+        let public = ClientAuthMethod::None;
+        let all = ClientAuthMethod::ALL.iter();
+        all.filter(|method| **method != public).map(ToString::to_string).collect::<Vec<_>>()
+    };
+    // What is assigned or depends on membership concerns only those who know it already.
+    let open = |rule: &GrantRule| {
+        matches!(rule, GrantRule::Owner | GrantRule::Always | GrantRule::Identity)
+    };
+    let mut shown: Vec<String> = scopes
+        .values()
+        .filter(|scope| open(&scope.rule))
+        .map(|scope| scope.token.to_string())
+        .collect();
+    shown.sort_unstable();
+    let metadata = Metadata {
+        issuer: tenant.issuer.clone(),
+        token_endpoint: at("/oauth2/token"),
+        jwks_uri: at("/oauth2/jwks"),
+        introspection_endpoint: at("/oauth2/introspect"),
+        revocation_endpoint: at("/oauth2/revoke"),
+        response_types_supported: Vec::new(),
+        grant_types_supported: GrantType::ALL.iter().map(ToString::to_string).collect(),
+        scopes_supported: shown,
+        token_endpoint_auth_methods_supported: methods(),
+        token_endpoint_auth_signing_alg_values_supported: Algorithm::ALL
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        introspection_endpoint_auth_methods_supported: confidential(),
+        revocation_endpoint_auth_methods_supported: methods(),
+        subject_types_supported: vec!["public".to_owned()],
+        id_token_signing_alg_values_supported: keys
+            .algorithms(now)
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        grantor_revocation_feed: at("/oauth2/revocations"),
+        grantor_tokeninfo_endpoint: at("/oauth2/tokeninfo"),
+    };
+    serde_json::to_vec(&metadata).expect("metadata is plain JSON").into()
+}

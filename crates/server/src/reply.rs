@@ -1,0 +1,5 @@
+//! How answers go out. Failure becomes a response, and one log line, here and nowhere else.
+
+pub mod bearer_challenge;
+pub mod json;
+pub mod token;

@@ -1,0 +1,118 @@
+//! Every path, and who may call it. Routes are added here and nowhere else.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::handler::Handler;
+use axum::http::{Method, StatusCode};
+use axum::routing::{MethodFilter, on};
+use serde_json::json;
+
+use crate::app::App;
+use crate::dialects::stups;
+use crate::endpoints::{discovery, health, introspect, jwks, revocations, revoke, token};
+use crate::reply::json::private;
+
+/// The longest body of an OAuth request, in bytes (SEC-007).
+const FORM_LIMIT: usize = 64 * 1024;
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// Anyone
+    Open,
+    /// A client, by RFC 6749 §2.3
+    Client,
+    /// Whoever has a token: the answer is about that token
+    Token,
+    /// A caller of the management API, with this permission
+    Permit(&'static str),
+}
+
+/// A route: who may call it, how, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Who
+    pub guard: Guard,
+    /// How
+    pub method: Method,
+    /// Where
+    pub path: String,
+}
+
+/// The routes, and the table of them that tests walk.
+#[derive(Debug, Default)]
+pub struct Routes {
+    router: Router<App>,
+    table: Vec<Route>,
+}
+
+impl Routes {
+    /// Adds a route.
+    #[must_use]
+    pub fn add<H, T>(mut self, guard: Guard, method: Method, path: &str, handler: H) -> Self
+    where
+        H: Handler<T, App>,
+        T: 'static,
+    {
+        let filter = MethodFilter::try_from(method.clone()).expect("a plain method");
+        self.router = self.router.route(path, on(filter, handler));
+        self.table.push(Route { guard, method, path: path.to_owned() });
+        self
+    }
+
+    /// Adds routes that were put together elsewhere.
+    #[must_use]
+    pub fn merge(mut self, other: Self) -> Self {
+        self.router = self.router.merge(other.router);
+        self.table.extend(other.table);
+        self
+    }
+
+    /// Limits the bodies of the routes added so far, in bytes.
+    #[must_use]
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.router = self.router.layer(DefaultBodyLimit::max(bytes));
+        self
+    }
+
+    /// The table.
+    pub fn table(&self) -> &[Route] {
+        &self.table
+    }
+
+    /// The router.
+    pub fn into_router(self) -> Router<App> {
+        self.router
+    }
+}
+
+/// Everything the public listener answers.
+pub fn public() -> Routes {
+    Routes::default()
+        .add(Guard::Open, Method::GET, "/.well-known/oauth-authorization-server", discovery::get)
+        .add(Guard::Open, Method::GET, "/.well-known/openid-configuration", discovery::get)
+        .add(Guard::Open, Method::GET, "/oauth2/jwks", jwks::get)
+        .add(Guard::Open, Method::GET, "/oauth2/revocations", revocations::get)
+        .add(Guard::Client, Method::POST, "/oauth2/token", token::post)
+        .add(Guard::Client, Method::POST, "/oauth2/introspect", introspect::post)
+        .add(Guard::Client, Method::POST, "/oauth2/revoke", revoke::post)
+        .merge(stups::routes())
+        .body_limit(FORM_LIMIT)
+}
+
+/// Everything the operations listener answers.
+pub fn operations() -> Routes {
+    Routes::default()
+        .add(Guard::Open, Method::GET, "/healthz", health::live)
+        .add(Guard::Open, Method::GET, "/readyz", health::ready)
+        .add(Guard::Open, Method::GET, "/metrics", metrics)
+}
+
+async fn metrics(axum::extract::State(app): axum::extract::State<App>) -> String {
+    app.metrics.render()
+}
+
+/// What is not there.
+pub async fn not_found() -> axum::response::Response {
+    private(StatusCode::NOT_FOUND, &json!({ "error": "not_found" }))
+}
