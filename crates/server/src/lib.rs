@@ -35,6 +35,7 @@ pub mod revoke;
 pub mod routes;
 pub mod secrets;
 pub mod settings;
+pub mod start;
 pub mod tenancy;
 pub mod throttle;
 pub mod tokens;
