@@ -49,8 +49,9 @@ pub enum ClientAuth {
     PrivateKeyJwt {
         /// The client's id.
         client_id: String,
-        /// Whom the assertion is for: the issuer, best. Without one, the token URL.
-        audience: Option<String>,
+        /// Whom the assertion is for: the issuer of the server. Its token URL, which RFC 7523 §3
+        /// allowed too, is refused by Grantor and by whoever follows RFC 7523bis.
+        audience: String,
         /// Who signs it.
         signer: Signer,
     },
@@ -136,12 +137,8 @@ impl ClientAuth {
         }
     }
 
-    /// What to send to `token_url` at `now`.
-    pub(crate) async fn present(
-        &self,
-        token_url: &url::Url,
-        now: SystemTime,
-    ) -> Result<Presented, TokenError> {
+    /// What to send at `now`.
+    pub(crate) async fn present(&self, now: SystemTime) -> Result<Presented, TokenError> {
         Ok(match self {
             Self::Basic { client_id, secret } => Presented {
                 authorization: Some(basic(
@@ -166,7 +163,7 @@ impl ClientAuth {
                 parameters: vec![("client_id", client_id.as_str().into())],
             },
             Self::PrivateKeyJwt { client_id, audience, signer } => {
-                let claims = assertion_claims(client_id, audience.as_deref(), token_url, now);
+                let claims = assertion_claims(client_id, audience, now);
                 let assertion = signer.0.sign(&claims).await;
                 let assertion = assertion.map_err(|error| TokenError::Signing(error.into()))?;
                 Presented {
@@ -196,29 +193,18 @@ fn form_encoded(text: &str) -> Zeroizing<String> {
     Zeroizing::new(url::form_urlencoded::byte_serialize(text.as_bytes()).collect())
 }
 
-fn assertion_claims(
-    client_id: &str,
-    audience: Option<&str>,
-    token_url: &url::Url,
-    now: SystemTime,
-) -> AssertionClaims {
+fn assertion_claims(client_id: &str, audience: &str, now: SystemTime) -> AssertionClaims {
     let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let time =
         Timestamp::from_unix(ContextV7::new(), since_1970.as_secs(), since_1970.subsec_nanos());
     AssertionClaims {
         iss: client_id.to_owned(),
         sub: client_id.to_owned(),
-        aud: audience.map_or_else(|| without_query(token_url), str::to_owned),
+        aud: audience.to_owned(),
         jti: Uuid::new_v7(time).to_string(),
         iat: since_1970.as_secs(),
         exp: (since_1970 + ASSERTION_LIFE).as_secs(),
     }
-}
-
-fn without_query(url: &url::Url) -> String {
-    let mut url = url.clone();
-    url.set_query(None);
-    url.into()
 }
 
 #[cfg(test)]
@@ -226,8 +212,7 @@ mod tests {
     use super::*;
 
     async fn presented(auth: ClientAuth) -> Presented {
-        let url = "https://auth.example.org/oauth2/token?realm=services".parse().unwrap();
-        auth.present(&url, SystemTime::UNIX_EPOCH + Duration::from_secs(1_000)).await.unwrap()
+        auth.present(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000)).await.unwrap()
     }
 
     fn decoded(presented: &Presented) -> String {
@@ -260,9 +245,9 @@ mod tests {
         let signer = Signer::new(|claims: &AssertionClaims| {
             Ok::<_, SigningError>(serde_json::to_string(claims).unwrap())
         });
-        let auth = |audience: Option<&str>| ClientAuth::PrivateKeyJwt {
+        let auth = || ClientAuth::PrivateKeyJwt {
             client_id: "shop".to_owned(),
-            audience: audience.map(str::to_owned),
+            audience: "https://auth.example.org".to_owned(),
             signer: signer.clone(),
         };
         let claims = |presented: Presented| -> serde_json::Value {
@@ -270,10 +255,9 @@ mod tests {
             assert_eq!(*name, "client_assertion");
             serde_json::from_str(assertion.reveal()).unwrap()
         };
-        let first = claims(presented(auth(None)).await);
-        let second = claims(presented(auth(Some("https://auth.example.org"))).await);
-        assert_eq!(first["aud"], "https://auth.example.org/oauth2/token");
-        assert_eq!(second["aud"], "https://auth.example.org");
+        let first = claims(presented(auth()).await);
+        let second = claims(presented(auth()).await);
+        assert_eq!(first["aud"], "https://auth.example.org");
         assert_eq!((&first["iss"], &first["sub"]), (&"shop".into(), &"shop".into()));
         assert_eq!((&first["iat"], &first["exp"]), (&1_000.into(), &1_060.into()));
         assert_ne!(first["jti"], second["jti"]);
@@ -284,9 +268,9 @@ mod tests {
         let signer = Signer::new(|_: &AssertionClaims| -> Result<String, SigningError> {
             Err("no key".into())
         });
-        let auth = ClientAuth::PrivateKeyJwt { client_id: "a".to_owned(), audience: None, signer };
-        let url = "https://auth.example.org/".parse().unwrap();
-        let error = auth.present(&url, SystemTime::UNIX_EPOCH).await.unwrap_err();
+        let (client_id, audience) = ("a".to_owned(), "b".to_owned());
+        let auth = ClientAuth::PrivateKeyJwt { client_id, audience, signer };
+        let error = auth.present(SystemTime::UNIX_EPOCH).await.unwrap_err();
         assert_eq!(error.to_string(), "the client assertion could not be signed: no key");
     }
 }

@@ -76,7 +76,7 @@ impl TokenEndpoint {
         extra: &[(&str, &str)],
         now: SystemTime,
     ) -> Result<Issued, TokenError> {
-        let presented = client.present(&self.url, now).await?;
+        let presented = client.present(now).await?;
         let form = form(grant, &presented, scopes, extra);
         let mut request = self
             .http

@@ -42,8 +42,8 @@ impl fmt::Debug for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ClientCredentials => "ClientCredentials",
-            Self::Password { .. } => "Password(…)",
-            Self::RefreshToken(_) => "RefreshToken(…)",
+            Self::Password { .. } => "Password([redacted])",
+            Self::RefreshToken(_) => "RefreshToken([redacted])",
         })
     }
 }

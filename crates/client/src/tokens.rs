@@ -368,7 +368,7 @@ impl Entry {
                 state.held = Some(token.clone());
                 state.failures = 0;
                 state.failed = None;
-                tracing::debug!(token.name = self.name, "token renewed");
+                tracing::debug!(token_name = self.name, "token renewed");
             }
             Err(error) => {
                 let good_until = state.held.as_ref().map(AccessToken::expires_at);
@@ -378,10 +378,10 @@ impl Entry {
                 state.failed = Some((error.clone(), now + pause));
                 let error = error as &dyn std::error::Error;
                 if good_until.is_some() {
-                    tracing::warn!(token.name = self.name, error, "keeping the old token");
+                    tracing::warn!(token_name = self.name, error, "keeping the old token");
                 } else {
                     // Whoever asks for it is told, and decides whether that is worth a warning.
-                    tracing::debug!(token.name = self.name, error, "no token");
+                    tracing::debug!(token_name = self.name, error, "no token");
                 }
             }
         }

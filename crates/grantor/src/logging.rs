@@ -1,5 +1,7 @@
 //! Where log lines go, and in which form. Always stderr: stdout belongs to the answer.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -25,7 +27,11 @@ pub(crate) fn start(verbose: u8, format: LogFormat) {
         .with_default_directive(level.into())
         .with_env_var("GRANTOR_LOG")
         .from_env_lossy();
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => lines.without_time().with_target(false).init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),

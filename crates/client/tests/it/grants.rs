@@ -36,8 +36,11 @@ async fn grants_and_client_authentication_travel_as_specified() {
     let post = ClientAuth::Post { client_id: id.clone(), secret };
     let none = ClientAuth::None { client_id: id.clone() };
     let signer = |claims: &AssertionClaims| Ok::<_, SigningError>(format!("jwt-{}", claims.iss));
-    let jwt =
-        ClientAuth::PrivateKeyJwt { client_id: id, audience: None, signer: Signer::new(signer) };
+    let jwt = ClientAuth::PrivateKeyJwt {
+        client_id: id,
+        audience: "https://auth.example.org".to_owned(),
+        signer: Signer::new(signer),
+    };
     let user = Grant::Password { username: "u".to_owned(), password: "p&=".into() };
     request(&server, &post, &Grant::ClientCredentials).await.unwrap();
     request(&server, &none, &Grant::RefreshToken("r".into())).await.unwrap();

@@ -79,7 +79,8 @@ fn row(name: &str, token: &CachedToken, reveal: bool, now: SystemTime) -> [Strin
         token.access_token.to_string()
     } else {
         // Of a JWT that is its header, of a reference token its kind: nothing to keep to oneself.
-        token.access_token.chars().take(8).chain(['…']).collect()
+        let shown = (token.access_token.len() / 4).min(8);
+        token.access_token.chars().take(shown).chain(['…']).collect()
     };
     let created = i64::try_from(token.creation_time).ok();
     let created = created.and_then(|seconds| Timestamp::from_second(seconds).ok());

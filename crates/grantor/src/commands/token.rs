@@ -69,7 +69,7 @@ impl FromStr for Ignored {
 
 impl fmt::Debug for Ignored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
+        f.write_str("[redacted]")
     }
 }
 

@@ -53,7 +53,7 @@ pub(crate) struct CachedToken {
 
 impl fmt::Debug for CachedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CachedToken(…, {:?})", self.scope)
+        write!(f, "CachedToken([redacted], {:?})", self.scope)
     }
 }
 

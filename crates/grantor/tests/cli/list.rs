@@ -9,7 +9,7 @@ use crate::server::{Answer, Server};
 
 async fn person_with_tokens() -> Person {
     let server = Server::start().await;
-    server.will_answer([Answer::token("canary-of-orders", 3_630), Answer::token("canary-2", 630)]);
+    server.will_answer([Answer::token("canary-of-orders-which-is-longer", 3_630), Answer::token("canary-2", 630)]);
     let person = Person::with_credentials(&server);
     person.gets(&["token", "-n", "orders", "uid", "cn"]).await;
     person.gets(&["token", "-n", "batch"]).await;
@@ -43,9 +43,9 @@ async fn sec_171_a_list_shows_whole_tokens_only_on_demand() {
     let person = person_with_tokens().await;
     for form in ["text", "json", "tsv"] {
         let text = person.gets(&["list", "-o", form]).await;
-        assert!(!text.contains("canary-of-orders"), "{text}");
+        assert!(!text.contains("canary-of-orders-which-is-longer"), "{text}");
         let text = person.gets(&["list", "-o", form, "--reveal"]).await;
-        assert!(text.contains("canary-of-orders"), "{text}");
+        assert!(text.contains("canary-of-orders-which-is-longer"), "{text}");
     }
 }
 

@@ -137,6 +137,8 @@ async fn sec_171_kept_tokens_are_for_one_user() {
     let outcome = person.runs(&["token", "-n", "orders"]).await;
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), "token-1\n"));
     assert!(outcome.stderr.contains("open to other users (mode 644)"), "{}", outcome.stderr);
+    // Not a terminal: no colours.
+    assert!(!outcome.stderr.contains('\u{1b}'), "{:?}", outcome.stderr);
     assert_eq!(mode(), 0o600);
 }
 
