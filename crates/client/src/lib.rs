@@ -22,6 +22,7 @@
 //! | [`TokenEndpoint`]                      | one token request                      | RFC 6749 §3.2, §5    |
 //! | [`Grant`]                              | client credentials, password, refresh  | RFC 6749 §4.3, §4.4, §6 |
 //! | [`ClientAuth`], [`AssertionSigner`]    | who the client is                      | RFC 6749 §2.3, RFC 7523 |
+//! | feature `signing`                      | assertions signed by `grantor-crypto`  | RFC 7523 §2.2        |
 //! | [`TokenError`], [`Refusal`]            | why there is no token                  | RFC 6749 §5.2        |
 //!
 //! What it does not do: follow redirects of the token endpoint, skip the verification of a
@@ -39,6 +40,8 @@ mod grant;
 mod schedule;
 mod secret;
 mod settings;
+#[cfg(feature = "signing")]
+mod signing;
 mod tokens;
 mod transport;
 

@@ -9,7 +9,10 @@ use crate::server::{Answer, Server};
 
 async fn person_with_tokens() -> Person {
     let server = Server::start().await;
-    server.will_answer([Answer::token("canary-of-orders-which-is-longer", 3_630), Answer::token("canary-2", 630)]);
+    server.will_answer([
+        Answer::token("canary-of-orders-which-is-longer", 3_630),
+        Answer::token("canary-2", 630),
+    ]);
     let person = Person::with_credentials(&server);
     person.gets(&["token", "-n", "orders", "uid", "cn"]).await;
     person.gets(&["token", "-n", "batch"]).await;
