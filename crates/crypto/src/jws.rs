@@ -18,7 +18,7 @@ pub const MAX_TOKEN: usize = 16 * 1024;
 /// Why a token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JwsError {
-    /// Longer than [`MAX_TOKEN`].
+    /// Longer than [`MAX_TOKEN`], or than what was said.
     #[error("the token is too long")]
     Size,
     /// Not exactly three parts (RFC 7515 §7.1).
@@ -114,21 +114,27 @@ pub struct Unverified<'a> {
 
 /// Takes a compact token apart.
 pub fn parse_compact(token: &str) -> Result<Unverified<'_>, JwsError> {
-    parse(token, false)
+    parse(token, false, MAX_TOKEN)
+}
+
+/// As [`parse_compact`], for signed documents that the reader itself asked for: they may be longer
+/// than a token that anybody can send, up to `max` bytes.
+pub fn parse_document(document: &str, max: usize) -> Result<Unverified<'_>, JwsError> {
+    parse(document, false, max)
 }
 
 /// As [`parse_compact`], for proofs of possession that carry their public key (RFC 9449 §4.2). The
 /// key in the header proves only that the sender holds it (SEC-075).
 pub fn parse_proof(token: &str) -> Result<Unverified<'_>, JwsError> {
-    let proof = parse(token, true)?;
+    let proof = parse(token, true, MAX_TOKEN)?;
     if proof.header.jwk.is_none() {
         return Err(JwsError::HeaderMember("jwk"));
     }
     Ok(proof)
 }
 
-fn parse(token: &str, proof: bool) -> Result<Unverified<'_>, JwsError> {
-    if token.len() > MAX_TOKEN {
+fn parse(token: &str, proof: bool, max: usize) -> Result<Unverified<'_>, JwsError> {
+    if token.len() > max {
         return Err(JwsError::Size);
     }
     // Counted before anything is allocated (CVE-2025-30204).
