@@ -1,0 +1,187 @@
+//! Effects: writing what a rule wants written.
+//!
+//! Documents are written first, then everything else in the order of the effects, then the numbers
+//! of both sequences. They are in different tables, so no effect sees another's order; and the
+//! sequences come last so that their lock is held for no longer than the commit.
+
+use grantor_domain::document::{Kind, StoredDocument};
+use grantor_domain::revocation::Revocation;
+use grantor_oauth_types::name::TenantName;
+use grantor_store::audit::AuditEntry;
+use grantor_store::{Changed, Effect, Effects, Expect, StoreError};
+use tokio_postgres::Row;
+
+use crate::claims::set_of_children;
+use crate::column::get;
+use crate::connection::Connection;
+use crate::fault::Fault;
+use crate::lock::Locks;
+use crate::step::Step;
+use crate::{attempts, audit, changes, documents, grants, groups, revocations, used};
+
+/// Effects, sorted by how they are written.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    documents: Vec<DocumentWrite>,
+    others: Vec<Step>,
+    revoked: Vec<Revocation>,
+}
+
+#[derive(Debug)]
+enum DocumentWrite {
+    Put(StoredDocument, Expect),
+    Delete(TenantName, Kind, String),
+}
+
+impl Plan {
+    /// Sorts effects.
+    pub(crate) fn of(effects: Effects) -> Self {
+        let mut plan = Self::default();
+        for effect in effects.0 {
+            plan.add(effect);
+        }
+        plan
+    }
+
+    fn add(&mut self, effect: Effect) {
+        match effect {
+            Effect::Put(stored, expect) => {
+                self.documents.push(DocumentWrite::Put(stored, expect));
+            }
+            Effect::Delete(tenant, kind, id) => {
+                self.documents.push(DocumentWrite::Delete(tenant, kind, id));
+            }
+            Effect::OpenGrant(grant) => self.others.push(grants::open(*grant)),
+            Effect::UpdateGrant(grant) => self.others.push(grants::update(*grant)),
+            Effect::EndGrants { tenant, user, client, at } => {
+                self.others.push(grants::end(&tenant, user, client, at));
+            }
+            Effect::Revoke(revocation) => self.revoked.push(*revocation),
+            Effect::SetAttempts(tenant, account, counter) => {
+                self.others.push(attempts::set(&tenant, &account, counter));
+            }
+            Effect::MarkUsed(kind, value, until) => {
+                self.others.push(used::mark(kind, &value, until));
+            }
+            Effect::Audit(event) => self.others.push(audit::append(AuditEntry::single(&event))),
+            Effect::AuditBatch(events) => {
+                self.others.extend(AuditEntry::batches(&events).into_iter().map(audit::append));
+            }
+        }
+    }
+
+    /// Whether there is nothing to write.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.documents.is_empty() && self.others.is_empty() && self.revoked.is_empty()
+    }
+
+    /// Whether it is one statement, which is atomic by itself.
+    fn is_single(&self) -> bool {
+        self.documents.is_empty() && self.revoked.is_empty() && self.others.len() == 1
+    }
+
+    /// Writes and commits.
+    pub(crate) async fn write(
+        mut self,
+        mut connection: Connection,
+        locks: &Locks,
+    ) -> Result<(), Fault> {
+        if self.is_single() && !connection.is_open() {
+            let step = self.others.pop().expect("there is one");
+            return connection.single_commit(step).await;
+        }
+        let mut steps = Vec::new();
+        let mut changed = Vec::new();
+        if !self.documents.is_empty() {
+            match self.write_documents(&mut connection, locks).await {
+                Ok((changes, index)) => (changed, steps) = (changes, index),
+                Err(fault) => {
+                    connection.leave_after(&fault).await;
+                    return Err(fault);
+                }
+            }
+        }
+        steps.append(&mut self.others);
+        steps.extend(numbered(changed, &self.revoked, locks));
+        connection.commit(&steps).await
+    }
+
+    /// Writes the documents and looks whether each was as expected. Returns what changed, and the
+    /// steps that bring the index of group members up to it.
+    async fn write_documents(
+        &self,
+        connection: &mut Connection,
+        locks: &Locks,
+    ) -> Result<(Vec<(TenantName, Changed)>, Vec<Step>), Fault> {
+        let mut steps = Vec::with_capacity(2 * self.documents.len());
+        let mut places = Vec::with_capacity(self.documents.len());
+        for write in &self.documents {
+            steps.extend(write.lock(locks));
+            places.push(steps.len());
+            steps.push(write.step());
+        }
+        let rows = if connection.is_open() {
+            connection.run(&steps).await
+        } else {
+            connection.begin(&steps).await
+        }?;
+        let (mut changed, mut index) = (Vec::new(), Vec::new());
+        for (write, place) in self.documents.iter().zip(places) {
+            changed.extend(write.outcome(&rows[place])?);
+            if let DocumentWrite::Put(stored, _) = write
+                && stored.kind == Kind::Group
+            {
+                index.extend(groups::index(stored)?);
+            }
+        }
+        Ok((changed, index))
+    }
+}
+
+impl DocumentWrite {
+    /// Nobody adds a child while somebody holds all children of its parent.
+    fn lock(&self, locks: &Locks) -> Option<Step> {
+        let Self::Put(stored, _) = self else { return None };
+        let parent = stored.parent.as_deref()?;
+        let set = set_of_children(&stored.tenant, stored.kind, parent);
+        Some(locks.shared("children", &set))
+    }
+
+    fn step(&self) -> Step {
+        match self {
+            Self::Put(stored, expect) => documents::put(stored, *expect),
+            Self::Delete(tenant, kind, id) => documents::delete(tenant, *kind, id),
+        }
+    }
+
+    /// What changed, or why it did not. That a key is taken is an error of the statement itself.
+    fn outcome(&self, rows: &[Row]) -> Result<Option<(TenantName, Changed)>, StoreError> {
+        match (self, rows) {
+            (Self::Put(stored, _), []) => Err(StoreError::Stale { kind: stored.kind }),
+            (Self::Put(StoredDocument { tenant, kind, id, parent, .. }, _), _) => {
+                Ok(Some((tenant.clone(), Changed::Document(*kind, id.clone(), parent.clone()))))
+            }
+            (Self::Delete(..), []) => Ok(None),
+            (Self::Delete(tenant, kind, id), [row, ..]) => Ok(Some((
+                tenant.clone(),
+                Changed::Document(*kind, id.clone(), get(row, "parent")?),
+            ))),
+        }
+    }
+}
+
+/// What takes numbers, under the lock; nothing if nothing does.
+fn numbered(
+    changed: Vec<(TenantName, Changed)>,
+    revoked: &[Revocation],
+    locks: &Locks,
+) -> Vec<Step> {
+    if changed.is_empty() && revoked.is_empty() {
+        return Vec::new();
+    }
+    let mut steps = vec![changes::lock(locks)];
+    steps.extend(revoked.iter().map(revocations::append));
+    steps.extend(changed.into_iter().map(|(tenant, what)| changes::append(&tenant, what)));
+    steps.extend(revoked.iter().map(|r| changes::append(&r.tenant, Changed::Revocations)));
+    steps
+}

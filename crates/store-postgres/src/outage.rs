@@ -1,0 +1,113 @@
+//! While the database is away, one attempt at a time with growing pauses, and nobody else waits.
+//!
+//! A node of five hundred requests a second must not make five hundred connection attempts a
+//! second when the database comes back (REL-015). The first failure closes the gate; then one
+//! request at a time may look whether it is open again, after a pause, and all others that would
+//! need a new connection hear at once that the database is away. No clock is asked: pauses are
+//! slept.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+/// The longest pause between two attempts, before chance adds up to a half.
+const LONGEST_PAUSE: Duration = Duration::from_millis(400);
+
+/// Whether connections can be made at the moment.
+#[derive(Debug, Default)]
+pub(crate) struct Outage {
+    /// Attempts that failed since the last that succeeded
+    failures: AtomicU32,
+    probing: AtomicBool,
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// The right to look whether the database is back; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Probe(Option<Arc<Outage>>);
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        if let Some(outage) = &self.0 {
+            outage.probing.store(false, Ordering::Release);
+        }
+    }
+}
+
+impl Outage {
+    /// For somebody who would need a new connection: `None` if the database is away and somebody
+    /// is looking already.
+    pub(crate) fn admit(self: &Arc<Self>) -> Option<Probe> {
+        if self.failures.load(Ordering::Acquire) == 0 {
+            return Some(Probe(None));
+        }
+        let first = !self.probing.swap(true, Ordering::AcqRel);
+        first.then(|| Probe(Some(Arc::clone(self))))
+    }
+
+    /// Makes an attempt: at once in good times; in an outage one at a time, after a pause.
+    pub(crate) async fn attempt<T, E>(
+        &self,
+        connect: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let _turn = if self.failures.load(Ordering::Acquire) > 0 {
+            let turn = self.turn.lock().await;
+            let failures = self.failures.load(Ordering::Acquire);
+            if failures > 0 {
+                tokio::time::sleep(jittered(pause(failures))).await;
+            }
+            Some(turn)
+        } else {
+            None
+        };
+        let result = connect.await;
+        match &result {
+            Ok(_) => self.failures.store(0, Ordering::Release),
+            Err(_) => {
+                self.failures.fetch_add(1, Ordering::AcqRel);
+            }
+        }
+        result
+    }
+}
+
+fn pause(failures: u32) -> Duration {
+    Duration::from_millis(25).saturating_mul(1 << failures.min(5)).min(LONGEST_PAUSE)
+}
+
+/// Half to one and a half of `pause`: nodes that lost the database at one moment do not come back
+/// at one moment.
+pub(crate) fn jittered(pause: Duration) -> Duration {
+    let [random] = grantor_crypto::random::bytes::<1>();
+    pause.mul_f64(0.5 + f64::from(random) / 255.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn rel_015_in_an_outage_one_looks_and_nobody_else_waits() {
+        let outage = Arc::new(Outage::default());
+        assert!(outage.admit().is_some() && outage.admit().is_some(), "good times");
+        outage.attempt(async { Err::<(), _>(()) }).await.unwrap_err();
+        let probe = outage.admit();
+        assert!(probe.is_some());
+        assert!(outage.admit().is_none(), "somebody is looking already");
+        drop(probe);
+        let probe = outage.admit().expect("nobody is looking");
+        outage.attempt(async { Ok::<(), ()>(()) }).await.unwrap();
+        assert!(outage.admit().is_some());
+        drop(probe);
+    }
+
+    #[test]
+    fn rel_015_pauses_grow_to_a_bound_and_never_beat_in_time() {
+        let pauses: Vec<_> = (1..40).map(pause).collect();
+        assert!(pauses.is_sorted() && pauses.iter().all(|p| *p <= LONGEST_PAUSE));
+        let waits: std::collections::HashSet<_> =
+            (0..50).map(|_| jittered(LONGEST_PAUSE)).collect();
+        assert!(waits.len() > 5);
+        assert!(waits.iter().all(|w| *w <= LONGEST_PAUSE * 3 / 2 && *w >= LONGEST_PAUSE / 2));
+    }
+}
