@@ -18,6 +18,8 @@ CREATE TABLE "tenant" (
 ) STRICT;
 CREATE UNIQUE INDEX tenant_name ON "tenant" (tenant, name) WHERE name IS NOT NULL;
 CREATE INDEX tenant_parent ON "tenant" (tenant, parent, id) WHERE parent IS NOT NULL;
+-- A tenant belongs to itself, so its name (the issuer) must be unique over all of them (SEC-084).
+CREATE UNIQUE INDEX tenant_issuer ON "tenant" (name);
 
 CREATE TABLE "realm" (
     tenant TEXT NOT NULL,

@@ -47,6 +47,7 @@ macro_rules! store_contract {
                 a_version_grows_by_one_with_each_write,
                 what_is_not_there_can_be_put_but_not_replaced,
                 a_taken_id_and_a_taken_name_are_conflicts,
+                sec_084_two_tenants_never_share_an_issuer,
                 rel_023_of_many_creations_of_one_name_one_succeeds,
                 a_deleted_document_is_gone,
                 pages_are_ordered_by_the_bytes_of_the_id,

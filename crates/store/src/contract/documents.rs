@@ -87,6 +87,24 @@ pub async fn a_taken_id_and_a_taken_name_are_conflicts(store: Arc<dyn Store>) {
     put(&*store, &document(&tenant("other"), "first", Some("name")), Expect::New).await.unwrap();
 }
 
+/// A tenant belongs to itself, so its name, the issuer, is unique over all of them.
+pub async fn sec_084_two_tenants_never_share_an_issuer(store: Arc<dyn Store>) {
+    let of = |name: &str, issuer: &str| {
+        let mut stored = document(&tenant(name), name, Some(issuer));
+        stored.kind = Kind::Tenant;
+        stored
+    };
+    put(&*store, &of("acme", "https://id.example.org"), Expect::New).await.unwrap();
+    let other = of("other", "https://id.example.org");
+    for expect in [Expect::New, Expect::Any] {
+        let outcome = put(&*store, &other, expect).await;
+        assert!(matches!(outcome, Err(StoreError::Conflict { key: "name", .. })), "{outcome:?}");
+    }
+    put(&*store, &of("other", "https://other.example.org"), Expect::New).await.unwrap();
+    let outcome = put(&*store, &other, Expect::Version(1)).await;
+    assert!(matches!(outcome, Err(StoreError::Conflict { key: "name", .. })), "{outcome:?}");
+}
+
 /// 200 at once want one name: one gets it.
 pub async fn rel_023_of_many_creations_of_one_name_one_succeeds(store: Arc<dyn Store>) {
     let creations = (0..200).map(|i| {

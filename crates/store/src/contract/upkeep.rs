@@ -75,7 +75,9 @@ async fn fill(store: &dyn Store) -> UserId {
     put_group(store, &group(&acme(), outer, &[], &[inner])).await;
     for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Group) {
         for name in ["acme", "other"] {
-            let mut document = document(&tenant(name), "one", Some("name"));
+            // The name of a tenant is its issuer, which no two tenants share.
+            let key = if kind == Kind::Tenant { name } else { "name" };
+            let mut document = document(&tenant(name), "one", Some(key));
             document.kind = kind;
             document.parent = Some("team".to_owned());
             put(store, &document, Expect::New).await.unwrap();
