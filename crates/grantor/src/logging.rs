@@ -11,7 +11,6 @@ pub(crate) enum LogFormat {
     /// For a person: level and message.
     Text,
     /// For a collector: one JSON object a line, every value encoded (SEC-189).
-    #[expect(dead_code, reason = "the server's commands log so; they are not here yet")]
     Json,
 }
 

@@ -3,16 +3,20 @@
 //! | module         | what it holds                                                      |
 //! |----------------|--------------------------------------------------------------------|
 //! | [`commands`]   | one file per subcommand, and the table that joins them             |
+//! | [`config`]     | the configuration of the server                                    |
 //! | [`developer`]  | how the developer's commands come to a token                       |
 //! | [`failure`]    | how an error is told on stderr: the chain of causes, and a hint    |
 //! | [`logging`]    | where log lines go, and in which form                              |
+//! | [`node`]       | from a configuration to a running node                             |
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage (clap), 130 interrupted; a command may add its own.
 
 mod commands;
+mod config;
 mod developer;
 mod failure;
 mod logging;
+mod node;
 
 use std::process::ExitCode;
 
@@ -34,6 +38,8 @@ struct Cli {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Two providers are compiled into nothing here, but rustls wants to be told (once).
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     logging::start(cli.verbose, cli.command.log_format());
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -34,6 +34,7 @@ pub mod reply;
 pub mod revoke;
 pub mod routes;
 pub mod secrets;
+pub mod seed;
 pub mod settings;
 pub mod start;
 pub mod tenancy;

@@ -5,9 +5,11 @@
 //! [`Command::run`]. A command that logs for a collector also gets a row in [`Command::log_format`].
 
 mod completions;
+mod config;
 mod delete;
 mod http;
 mod list;
+pub(crate) mod serve;
 mod token;
 
 use std::process::ExitCode;
@@ -19,6 +21,10 @@ use crate::logging::LogFormat;
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run the authorization server
+    Serve(serve::Args),
+    /// Check the configuration, or print its reference
+    Config(config::Args),
     /// Print an access token
     Token(token::Args),
     /// List the tokens that are kept under a name
@@ -35,6 +41,8 @@ impl Command {
     /// Runs it; the exit code is the command's own.
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
+            Self::Serve(args) => serve::run(args).await,
+            Self::Config(args) => config::run(args),
             Self::Token(args) => token::run(args).await,
             Self::List(args) => list::run(&args),
             Self::Delete(args) => delete::run(&args),
@@ -46,7 +54,9 @@ impl Command {
     /// How it logs: tools talk to a person, servers to a collector.
     pub(crate) fn log_format(&self) -> LogFormat {
         match self {
-            Self::Token(_)
+            Self::Serve(_) => LogFormat::Json,
+            Self::Config(_)
+            | Self::Token(_)
             | Self::List(_)
             | Self::Delete(_)
             | Self::Http(_)

@@ -1,0 +1,66 @@
+//! `grantor serve`: the server.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{Config, Flags};
+use crate::node;
+
+/// Run the authorization server.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  grantor serve
+  grantor serve --database sqlite:/var/lib/grantor/grantor.db --issuer https://auth.example.org
+  grantor serve --config /etc/grantor/grantor.toml
+  GRANTOR_SERVER_LISTEN=0.0.0.0:8080 grantor serve --config grantor.toml")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SettingsArgs {
+    /// Configuration file (TOML)
+    #[arg(short, long, env = "GRANTOR_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Address and port to listen on
+    #[arg(long)]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// Issuer URL of the default tenant
+    #[arg(long)]
+    pub(crate) issuer: Option<String>,
+
+    /// sqlite:PATH or postgres://USER@HOST/NAME
+    #[arg(long)]
+    pub(crate) database: Option<String>,
+}
+
+impl SettingsArgs {
+    /// Reads and checks the whole configuration.
+    pub(crate) fn read(self) -> anyhow::Result<Config> {
+        let Self { config, listen, issuer, database } = self;
+        let flags = Flags { listen, issuer, database };
+        Config::read(config.as_deref(), std::env::vars(), flags)
+    }
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let config = args.settings.read()?;
+    let store = node::open_store(&config.database).await?;
+    let running = node::run(&config, store).await?;
+    tracing::info!(listen = %config.listen, issuer = %config.issuer, "ready");
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    }
+    tracing::info!("going down: finishing what is in flight");
+    running.stop().await;
+    Ok(ExitCode::SUCCESS)
+}

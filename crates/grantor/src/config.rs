@@ -1,0 +1,214 @@
+//! The configuration of the server: one file, then the environment, then flags.
+//!
+//! Read once, checked whole, into a type that cannot be wrong; unknown keys are errors with their
+//! line (SEC-169, REL-032). Every key `section.key` of the file can be set as
+//! `GRANTOR_SECTION_KEY` in the environment.
+
+mod raw;
+mod reference;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow, bail};
+use grantor_crypto::password::HashCost;
+use grantor_crypto::pool::PoolConfig;
+use grantor_oauth_types::name::TenantName;
+use grantor_server::settings::Settings;
+use grantor_store_sqlite::Synchronous;
+
+use raw::RawConfig;
+pub(crate) use reference::{reference, schema};
+
+/// The configuration, once it makes sense. Nothing downstream checks it again.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) operations_listen: Option<SocketAddr>,
+    pub(crate) tls: Option<TlsFiles>,
+    pub(crate) database: Database,
+    pub(crate) master_key: MasterKeySource,
+    pub(crate) older_master_keys: Vec<PathBuf>,
+    pub(crate) issuer: String,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) passwords: PoolConfig,
+    pub(crate) settings: Settings,
+}
+
+/// Certificate chain and key, PEM.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsFiles {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// Where things are remembered.
+#[derive(Clone, Debug)]
+pub(crate) enum Database {
+    /// One file, one process
+    Sqlite { path: PathBuf, synchronous: Synchronous },
+    /// Any number of nodes
+    Postgres { url: String, connections: usize },
+}
+
+/// Where the key that seals secrets at rest comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum MasterKeySource {
+    /// A file, only readable by the server
+    File(PathBuf),
+    /// The environment variable `GRANTOR_MASTER_KEY`
+    Environment,
+    /// Made at first start beside the embedded database, mode 0600
+    BesideDatabase(PathBuf),
+}
+
+/// What the command line says; it beats environment and file.
+#[derive(Debug, Default)]
+pub(crate) struct Flags {
+    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) issuer: Option<String>,
+    pub(crate) database: Option<String>,
+}
+
+impl Config {
+    /// Reads file, environment and flags.
+    pub(crate) fn read(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+        flags: Flags,
+    ) -> anyhow::Result<Self> {
+        let text = match file {
+            Some(path) => std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read the configuration {}", path.display()))?,
+            None => String::new(),
+        };
+        let mut raw: RawConfig = raw::parse(&text, environment)?;
+        raw.server.listen = flags.listen.map(|a| a.to_string()).or(raw.server.listen);
+        raw.tenant.issuer = flags.issuer.or(raw.tenant.issuer);
+        raw.database.url = flags.database.or(raw.database.url);
+        Self::check(raw)
+    }
+
+    fn check(raw: RawConfig) -> anyhow::Result<Self> {
+        let listen = address("server.listen", raw.server.listen.as_deref().unwrap_or(LISTEN))?;
+        let operations_listen = raw.server.operations_listen.as_deref();
+        let operations_listen = operations_listen.filter(|text| !text.is_empty());
+        let database = database(&raw.database)?;
+        let issuer = raw.tenant.issuer.unwrap_or_else(|| format!("http://{listen}"));
+        check_issuer(&issuer)?;
+        let tls = match (raw.server.tls_certificate, raw.server.tls_key) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+            (None, None) => None,
+            _ => bail!("server.tls_certificate and server.tls_key go together"),
+        };
+        let name = raw.tenant.name.as_deref().unwrap_or("main");
+        let mut settings =
+            Settings::new(TenantName::parse(name).map_err(|e| anyhow!("tenant.name: {e}"))?);
+        for net in &raw.server.trusted_proxies {
+            let net: ipnet::IpNet = net
+                .parse()
+                .map_err(|_| anyhow!("server.trusted_proxies: {net:?} is no network"))?;
+            if net.prefix_len() == 0 {
+                bail!("server.trusted_proxies: {net} would trust the whole Internet (SEC-005)");
+            }
+            settings.trusted_proxies.push(net);
+        }
+        settings.max_connections = raw.server.max_connections.unwrap_or(settings.max_connections);
+        settings.drain_seconds = raw.server.drain_seconds.unwrap_or(settings.drain_seconds);
+        Ok(Self {
+            operations_listen: operations_listen
+                .map(|text| address("server.operations_listen", text))
+                .transpose()?,
+            master_key: master_key(raw.keys.master_key_file, &database)?,
+            older_master_keys: raw.keys.older_master_key_files,
+            hosts: raw.tenant.hosts,
+            passwords: passwords(&raw.passwords)?,
+            listen,
+            tls,
+            database,
+            issuer,
+            settings,
+        })
+    }
+}
+
+const LISTEN: &str = "127.0.0.1:8080";
+
+fn address(key: &str, text: &str) -> anyhow::Result<SocketAddr> {
+    text.parse().map_err(|_| anyhow!("{key} = {text:?}: expected ADDRESS:PORT, as 127.0.0.1:8080"))
+}
+
+/// SEC-169: https, except on loopback.
+fn check_issuer(issuer: &str) -> anyhow::Result<()> {
+    let url = url::Url::parse(issuer).map_err(|e| anyhow!("tenant.issuer = {issuer:?}: {e}"))?;
+    let loopback = match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+        bail!("tenant.issuer = {issuer:?}: must be https (http only on loopback)");
+    }
+    if url.query().is_some() || url.fragment().is_some() || issuer.ends_with('/') {
+        bail!("tenant.issuer = {issuer:?}: must have no query, fragment or trailing slash");
+    }
+    Ok(())
+}
+
+fn database(raw: &raw::RawDatabase) -> anyhow::Result<Database> {
+    let url = raw.url.as_deref().unwrap_or("sqlite:grantor.db");
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        let connections = raw.connections.unwrap_or(8);
+        if !(1..=1_000).contains(&connections) {
+            bail!("database.connections = {connections}: not in 1..=1000");
+        }
+        return Ok(Database::Postgres { url: url.to_owned(), connections });
+    }
+    let path = url.strip_prefix("sqlite:").ok_or_else(|| {
+        anyhow!("database.url = {url:?}: expected sqlite:PATH or postgres://USER@HOST/NAME")
+    })?;
+    let synchronous = match raw.synchronous.as_deref().unwrap_or("full") {
+        "full" => Synchronous::Full,
+        "normal" => Synchronous::Normal,
+        other => bail!("database.synchronous = {other:?}: expected \"full\" or \"normal\""),
+    };
+    Ok(Database::Sqlite { path: path.trim_start_matches("//").into(), synchronous })
+}
+
+fn master_key(file: Option<PathBuf>, database: &Database) -> anyhow::Result<MasterKeySource> {
+    if let Some(file) = file {
+        return Ok(MasterKeySource::File(file));
+    }
+    if std::env::var_os("GRANTOR_MASTER_KEY").is_some() {
+        return Ok(MasterKeySource::Environment);
+    }
+    match database {
+        Database::Sqlite { path, .. } => {
+            Ok(MasterKeySource::BesideDatabase(path.with_extension("key")))
+        }
+        Database::Postgres { .. } => bail!(
+            "with PostgreSQL every node needs the same master key: set keys.master_key_file, or \
+             GRANTOR_MASTER_KEY (make one with `grantor keys generate`)"
+        ),
+    }
+}
+
+fn passwords(raw: &raw::RawPasswords) -> anyhow::Result<PoolConfig> {
+    let default = PoolConfig::default();
+    let cost = HashCost {
+        memory: raw.memory_kib.unwrap_or(default.cost.memory),
+        time: raw.passes.unwrap_or(default.cost.time),
+        lanes: default.cost.lanes,
+    };
+    let threads = raw.threads.unwrap_or(default.threads);
+    let queue = raw.queue.unwrap_or(default.queue);
+    if !(1..=256).contains(&threads) || !(1..=100_000).contains(&queue) {
+        bail!("passwords.threads is 1 to 256 and passwords.queue 1 to 100000");
+    }
+    grantor_crypto::password::Hasher::new(&cost).map_err(|e| anyhow!("passwords: {e}"))?;
+    Ok(PoolConfig { threads, queue, cost })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+use super::*;
+
+fn read(text: &str, environment: &[(&str, &str)]) -> anyhow::Result<Config> {
+    let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    let raw = raw::parse(text, environment)?;
+    Config::check(raw)
+}
+
+fn error(text: &str) -> String {
+    format!("{:#}", read(text, &[]).expect_err(text))
+}
+
+#[test]
+fn nothing_at_all_is_a_working_configuration() {
+    let config = read("", &[]).unwrap();
+    assert_eq!(config.issuer, "http://127.0.0.1:8080");
+    assert!(matches!(config.database, Database::Sqlite { .. }));
+}
+
+#[test]
+fn the_environment_beats_the_file() {
+    let config = read(
+        "[server]\nlisten = \"127.0.0.1:1\"\n",
+        &[("GRANTOR_SERVER_LISTEN", "127.0.0.1:2"), ("GRANTOR_PASSWORDS_THREADS", "3")],
+    )
+    .unwrap();
+    assert_eq!(config.listen.port(), 2);
+    assert_eq!(config.passwords.threads, 3);
+}
+
+#[test]
+fn sec_169_what_is_unknown_or_unsafe_is_refused_with_a_reason() {
+    let table = [
+        ("[server]\nlisteen = \"x\"\n", "listeen"),
+        ("[tenant]\nissuer = \"http://as.example\"\n", "https"),
+        ("[tenant]\nissuer = \"https://as.example/\"\n", "trailing slash"),
+        ("[server]\ntrusted_proxies = [\"0.0.0.0/0\"]\n", "SEC-005"),
+        ("[server]\ntls_key = \"k.pem\"\n", "go together"),
+        ("[database]\nurl = \"mysql://x\"\n", "sqlite:PATH"),
+        ("[database]\nsynchronous = \"off\"\n", "normal"),
+        ("[passwords]\nmemory_kib = 8\n", "19456"),
+        ("[server]\nlisten = \"here\"\n", "ADDRESS:PORT"),
+        ("listen = 1\n", "listen"),
+    ];
+    for (text, reason) in table {
+        let said = error(text);
+        assert!(said.contains(reason), "{text}: {said}");
+    }
+}
+
+#[test]
+fn rel_032_an_unknown_environment_variable_of_a_section_is_refused() {
+    assert!(read("", &[("GRANTOR_SERVER_LISTEEN", "x")]).is_err());
+    assert!(read("", &[("GRANTOR_LOG", "debug")]).is_ok(), "other variables are others' business");
+}
+
+#[test]
+fn the_reference_names_every_key() {
+    let text = reference();
+    for key in ["GRANTOR_SERVER_LISTEN", "master_key_file", "memory_kib", "synchronous", "issuer"] {
+        assert!(text.contains(key), "{key}");
+    }
+}

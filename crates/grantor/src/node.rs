@@ -1,0 +1,102 @@
+//! From a configuration to a running node: the database, the master key, the listeners.
+
+mod master_key;
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use grantor_crypto::pool::PasswordPool;
+use grantor_crypto::seal::Keyring;
+use grantor_server::clock::{Clock, SystemClock};
+use grantor_server::listener::{Face, Listener};
+use grantor_server::secrets::Secrets;
+use grantor_server::seed;
+use grantor_server::start::{Node, Running, start};
+use grantor_store::Store;
+use grantor_store_postgres::{PostgresConfig, PostgresStore};
+use grantor_store_sqlite::{SqliteStore, StoreConfig};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpListener;
+
+use crate::config::{Config, Database, TlsFiles};
+use crate::failure::Hint as _;
+
+/// Opens the database and brings its schema up to date.
+pub(crate) async fn open_store(database: &Database) -> anyhow::Result<Arc<dyn Store>> {
+    match database {
+        Database::Sqlite { path, synchronous } => {
+            if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                std::fs::create_dir_all(folder)
+                    .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+            }
+            let mut config = StoreConfig::new(path);
+            config.synchronous = *synchronous;
+            let store = SqliteStore::open(config)
+                .with_context(|| format!("cannot open the database {}", path.display()))?;
+            Ok(Arc::new(store))
+        }
+        Database::Postgres { url, connections } => {
+            let config = PostgresConfig::new(url.as_str()).pool_size(*connections);
+            let store = PostgresStore::connect(config)
+                .await
+                .hint("check database.url, and that the server is up and lets this host in")?;
+            Ok(Arc::new(store))
+        }
+    }
+}
+
+/// The keys that seal secrets at rest.
+pub(crate) fn open_keyring(config: &Config) -> anyhow::Result<Keyring> {
+    let current = master_key::current(&config.master_key)?;
+    let older = config.older_master_keys.iter().map(|path| master_key::read(path));
+    Ok(Keyring::new(current, older.collect::<anyhow::Result<Vec<_>>>()?))
+}
+
+/// Starts a node on an open store.
+pub(crate) async fn run(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Running> {
+    let clock = SystemClock;
+    let name = &config.settings.default_tenant;
+    seed::first_start(&*store, name, &config.issuer, &config.hosts, clock.now()).await?;
+    let node = Node {
+        store,
+        secrets: Arc::new(Secrets::derive(open_keyring(config)?)),
+        passwords: PasswordPool::start(&config.passwords).map_err(|e| anyhow!("{e}"))?,
+        clock: Arc::new(clock),
+        settings: config.settings.clone(),
+    };
+    let mut listeners = vec![Listener {
+        socket: bind(config.listen).await?,
+        tls: config.tls.as_ref().map(tls).transpose()?,
+        face: Face::Public,
+    }];
+    if let Some(address) = config.operations_listen {
+        let socket = bind(address).await?;
+        listeners.push(Listener { socket, tls: None, face: Face::Operations });
+    }
+    start(node, listeners)
+        .await
+        .hint("if the master key was changed, name the old one in keys.older_master_key_files")
+}
+
+async fn bind(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}"))
+        .hint("is another server running there? choose another address with --listen")
+}
+
+/// TLS 1.2 and 1.3 with the suites of rustls, none of which is old (SEC-001).
+fn tls(files: &TlsFiles) -> anyhow::Result<Arc<rustls::ServerConfig>> {
+    let certificates = CertificateDer::pem_file_iter(&files.certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|e| anyhow!("server.tls_certificate {}: {e}", files.certificate.display()))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key)
+        .map_err(|e| anyhow!("server.tls_key {}: {e}", files.key.display()))?;
+    let mut config = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(certificates, key)
+        .context("certificate and key do not fit")?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}

@@ -1,0 +1,56 @@
+//! The master key: made once, kept where only the server reads it (SEC-094, SEC-169).
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow, bail};
+use grantor_crypto::seal::MasterKey;
+use zeroize::Zeroizing;
+
+use crate::config::MasterKeySource;
+
+/// The key that seals now.
+pub(super) fn current(source: &MasterKeySource) -> anyhow::Result<MasterKey> {
+    match source {
+        MasterKeySource::File(path) => read(path),
+        MasterKeySource::Environment => {
+            let text = Zeroizing::new(std::env::var("GRANTOR_MASTER_KEY").unwrap_or_default());
+            MasterKey::from_text(&text)
+                .map_err(|_| anyhow!("GRANTOR_MASTER_KEY: expected 32 bytes as base64url or hex"))
+        }
+        MasterKeySource::BesideDatabase(path) => match path.exists() {
+            true => read(path),
+            false => generate(path),
+        },
+    }
+}
+
+/// Reads a key file that nobody else can read.
+pub(super) fn read(path: &Path) -> anyhow::Result<MasterKey> {
+    let about = || format!("cannot read the master key {}", path.display());
+    let mode = fs::metadata(path).with_context(about)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        bail!("the master key {} can be read by others: chmod 600 it", path.display());
+    }
+    let content = Zeroizing::new(fs::read(path).with_context(about)?);
+    MasterKey::from_file(&content)
+        .map_err(|_| anyhow!("{}: expected 32 bytes, or their base64url or hex", path.display()))
+}
+
+/// Makes a key file at first start.
+fn generate(path: &Path) -> anyhow::Result<MasterKey> {
+    let key = MasterKey::generate();
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("cannot make the master key {}", path.display()))?;
+    file.write_all(key.reveal().as_bytes())?;
+    file.write_all(b"\n")?;
+    file.sync_all()?;
+    tracing::info!(file = %path.display(), "made a master key: keep a copy of it, backups need it");
+    Ok(key)
+}
