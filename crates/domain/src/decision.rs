@@ -18,6 +18,8 @@ use grantor_oauth_types::scope::{ScopeToken, Scopes};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::consent::ConsentStatus;
+
 pub use explain::{Explanation, explain};
 pub use facts::{Facts, GrantFacts, SubjectFacts};
 pub use record::{RecordedDecision, RecordedFacts};
@@ -207,6 +209,10 @@ pub enum By {
     ConsentBypass,
     /// `user.enabled`
     User,
+    /// `user.enabled` of the service user in whose place the client speaks
+    ServiceUser,
+    /// `user.realm`
+    UserRealm,
     /// The grant of the refresh token
     Grant,
     /// The scope catalogue
@@ -273,8 +279,8 @@ fn judge(
     judge_client(ask, facts, trace)?;
     let asked = scopes::asked(ask, facts);
     let foreseen = scopes::allowed_for_client(&asked, ask, facts, trace)?;
-    judge_subject(facts, trace)?;
-    judge_grant(facts, now, trace)?;
+    judge_subject(ask, facts, trace)?;
+    judge_grant(ask, facts, now, trace)?;
     let (scopes, dropped) = scopes::granted(foreseen, ask, facts, now, trace)?;
     let audiences = scopes::audiences(&scopes, ask, facts, trace)?;
     Ok(Entitlement {
@@ -305,6 +311,10 @@ fn judge_client(ask: &Ask, facts: &Facts<'_>, trace: &mut Trace) -> Result<(), R
             let confidential = client.is_confidential();
             let refusal = Refusal::PublicClient;
             trace.check(Rule::ConfidentialClient, By::ClientAuthMethod, confidential, refusal)?;
+            // What is assigned to the service user counts for the client: with it goes the client.
+            let enabled = facts.service_user.is_none_or(|user| user.enabled);
+            let refusal = Refusal::ClientDisabled;
+            trace.check(Rule::ClientEnabled, By::ServiceUser, enabled, refusal)?;
         }
         GrantType::Password => {
             let allowed = client.compat.password_grant;
@@ -323,22 +333,46 @@ fn judge_client(ask: &Ask, facts: &Facts<'_>, trace: &mut Trace) -> Result<(), R
     Ok(())
 }
 
-fn judge_subject(facts: &Facts<'_>, trace: &mut Trace) -> Result<(), Refusal> {
-    if let Some(subject) = &facts.subject {
-        let enabled = subject.user.enabled;
-        trace.check(Rule::SubjectEnabled, By::User, enabled, Refusal::SubjectDisabled)?;
-        if let Some(application) = subject.application {
-            let active = application.active;
-            trace.check(Rule::SubjectEnabled, By::Application, active, Refusal::SubjectDisabled)?;
-        }
-    }
-    Ok(())
+/// A client for itself speaks for no user (RFC 6749 §4.4), and every other grant is some user's:
+/// what is missing here was not looked up, and is refused.
+fn judge_subject(ask: &Ask, facts: &Facts<'_>, trace: &mut Trace) -> Result<(), Refusal> {
+    let refusal = Refusal::SubjectDisabled;
+    let of_user = ask.grant_type != GrantType::ClientCredentials;
+    let fits = facts.subject.is_some() == of_user;
+    trace.check(Rule::SubjectEnabled, By::NoUser, fits, refusal.clone())?;
+    let Some(subject) = &facts.subject else { return Ok(()) };
+    let enabled = subject.user.enabled;
+    trace.check(Rule::SubjectEnabled, By::User, enabled, refusal.clone())?;
+    let at_home = facts.realm.is_some_and(|realm| realm.name == subject.user.realm);
+    trace.check(Rule::SubjectEnabled, By::UserRealm, at_home, refusal.clone())?;
+    let active = subject.application.is_none_or(|application| application.active);
+    trace.check(Rule::SubjectEnabled, By::Application, active, refusal)
 }
 
-fn judge_grant(facts: &Facts<'_>, now: Timestamp, trace: &mut Trace) -> Result<(), Refusal> {
-    let Some(grant) = &facts.grant else { return Ok(()) };
-    let live = !grant.ended && now < grant.expires && grant.client == &facts.client.id;
-    trace.check(Rule::GrantLive, By::Grant, live, Refusal::GrantEnded)
+/// RFC 6749 §6: a refresh token stands for a grant that lives and is this client's (SEC-060).
+fn judge_grant(
+    ask: &Ask,
+    facts: &Facts<'_>,
+    now: Timestamp,
+    trace: &mut Trace,
+) -> Result<(), Refusal> {
+    let live = match &facts.grant {
+        Some(grant) => !grant.ended && now < grant.expires && grant.client == &facts.client.id,
+        None => ask.grant_type != GrantType::RefreshToken,
+    };
+    trace.check(Rule::GrantLive, By::Grant, live, Refusal::GrantEnded)?;
+    // An owner who takes back a part of what was given ends the grant (SEC-051, SEC-065).
+    let (Some(grant), Some(subject)) = (&facts.grant, &facts.subject) else { return Ok(()) };
+    let withdrawn = |scope: &&ScopeToken| {
+        scopes::has_decided(ConsentStatus::Denied, scope, subject, facts, now)
+    };
+    match grant.scopes.iter().find(withdrawn) {
+        Some(scope) => {
+            trace.note(Rule::GrantLive, Some(scope), By::Consent, Verdict::Refuse);
+            Err(Refusal::GrantEnded)
+        }
+        None => Ok(()),
+    }
 }
 
 /// Collects the steps.

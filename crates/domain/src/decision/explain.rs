@@ -99,13 +99,13 @@ fn asked(record: &RecordedDecision) -> String {
 /// The fact or setting that a step looked at, with the name of the thing it is on.
 fn fact(step: &Step, record: &RecordedDecision) -> String {
     let client = &record.ask.client;
-    let realm = record.ask.realm.as_ref().map_or("?", |realm| realm.as_str());
-    let user = record.facts.subject_name().unwrap_or_else(|| "(no user)".to_owned());
+    let realm = realm(record);
+    let user = user(record);
     let scope = step.scope.as_ref().map_or("?", |scope| scope.as_str());
     match step.by {
         By::Tenant => "tenant.enabled".to_owned(),
         By::Client => format!("client {client}: enabled"),
-        By::Application => "application.active".to_owned(),
+        By::Application => format!("application {}: active", application(step, record)),
         By::ClientGrantTypes => format!("client {client}: grant_types"),
         By::RealmPasswordGrant => format!("realm {realm}: password_grant"),
         By::ClientPasswordGrant => format!("client {client}: compat.password_grant"),
@@ -116,9 +116,11 @@ fn fact(step: &Step, record: &RecordedDecision) -> String {
         By::RealmDefaultScopes => format!("realm {realm}: default_scopes"),
         By::ConsentBypass => format!("client {client}: consent_bypass"),
         By::User => format!("user {user}: enabled"),
+        By::ServiceUser => format!("service user {}: enabled", service_user(record)),
+        By::UserRealm => format!("user {user}: realm"),
         By::Grant => "the grant of the refresh token".to_owned(),
         By::Catalogue => format!("catalogue: is there a scope {scope}?"),
-        By::ResourceTypeOwners => format!("owners of the resource type of {scope}"),
+        By::ResourceTypeOwners => format!("resource type {}: owners", resource_type(step, record)),
         By::ResourceTypeAudience => "audience of the resource types".to_owned(),
         By::Password => format!("user {user} gave the password to the client"),
         By::Consent => format!("consent of user {user} to {scope} for client {client}"),
@@ -132,12 +134,12 @@ fn fact(step: &Step, record: &RecordedDecision) -> String {
 /// What would change a step that did not pass.
 fn remedy(step: &Step, record: &RecordedDecision) -> Option<String> {
     let client = &record.ask.client;
-    let realm = record.ask.realm.as_ref().map_or("?", |realm| realm.as_str());
+    let realm = realm(record);
     let scope = step.scope.as_ref().map_or("?", |scope| scope.as_str());
     let text = match step.by {
         By::Tenant => "enable the tenant".to_owned(),
         By::Client => format!("enable client {client}"),
-        By::Application => "activate the application".to_owned(),
+        By::Application => format!("activate application {}", application(step, record)),
         By::ClientGrantTypes => {
             format!("add {} to grant_types of client {client}", record.ask.grant_type)
         }
@@ -146,21 +148,29 @@ fn remedy(step: &Step, record: &RecordedDecision) -> Option<String> {
         By::ClientAuthMethod => format!("register client {client} as a confidential client"),
         By::ClientRealms => format!("add realm {realm} to client {client}"),
         By::ClientScopes => format!("add {scope} to the scopes of client {client}"),
-        By::User => "enable the user".to_owned(),
+        By::User => format!("enable user {}", user(record)),
+        By::ServiceUser => format!("enable service user {}", service_user(record)),
+        By::UserRealm => format!("ask in the realm of user {}", user(record)),
         By::Grant if step.rule == Rule::WithinGrant => {
             format!("ask for a new grant that includes {scope}")
         }
         By::Grant => "sign in again to begin a new grant".to_owned(),
         By::Catalogue => format!("define {scope} in the catalogue, or ask for an existing scope"),
         By::ResourceTypeOwners => {
-            format!("add realm {realm} to the owners of the resource type of {scope}")
+            let resource_type = resource_type(step, record);
+            format!("add realm {realm} to the owners of resource type {resource_type}")
         }
-        By::ResourceTypeAudience => {
-            "ask for a resource that serves one of the scopes, or for none".to_owned()
-        }
-        By::Consent => format!("let the user consent to {scope} for client {client}"),
+        By::ResourceTypeAudience => match (&step.scope, &record.ask.resource) {
+            (Some(scope), _) => format!("ask for {scope} with the resource that serves it"),
+            (None, resource) => format!(
+                "ask for a scope that {} serves, or for another resource",
+                resource.as_deref().unwrap_or("the resource"),
+            ),
+        },
+        By::Consent => format!("let user {} consent to {scope} for client {client}", user(record)),
         By::Assignment => format!("assign {scope} to {}", record.principal()),
-        By::Membership => format!("make the user a member of a group of {scope}"),
+        By::Membership => format!("make user {} a member of a group of {scope}", user(record)),
+        By::NoUser if step.scope.is_none() => "ask in the name of a user".to_owned(),
         By::NoUser => format!("ask for {scope} in the name of a user"),
         By::ClientDefaultScopes
         | By::RealmDefaultScopes
@@ -169,6 +179,29 @@ fn remedy(step: &Step, record: &RecordedDecision) -> Option<String> {
         | By::Always => return None,
     };
     Some(text)
+}
+
+fn user(record: &RecordedDecision) -> String {
+    record.facts.subject_name().unwrap_or_else(|| "(none)".to_owned())
+}
+
+fn service_user(record: &RecordedDecision) -> String {
+    record.facts.service_user_name().unwrap_or_else(|| "(none)".to_owned())
+}
+
+fn realm(record: &RecordedDecision) -> &str {
+    let realm = record.facts.realm_name().or(record.ask.realm.as_ref());
+    realm.map_or("(none)", |realm| realm.as_str())
+}
+
+fn application<'a>(step: &Step, record: &'a RecordedDecision) -> &'a str {
+    record.facts.application_of(step.rule).map_or("(none)", |id| id.as_str())
+}
+
+fn resource_type<'a>(step: &Step, record: &'a RecordedDecision) -> &'a str {
+    let scope = step.scope.as_ref();
+    let found = scope.and_then(|scope| record.facts.resource_type_of(scope));
+    found.map_or("(none)", |id| id.as_str())
 }
 
 fn join<'a, T: ToString + 'a>(items: impl Iterator<Item = &'a T>) -> String {

@@ -31,6 +31,8 @@ pub struct Facts<'a> {
     /// What is assigned to the service user of the client's application, when the client acts for
     /// itself
     pub application_assignments: &'a [Assignment],
+    /// That service user itself
+    pub service_user: Option<&'a User>,
     /// The realm of the subject, or that was named
     pub realm: Option<&'a Realm>,
     /// For whom

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use grantor_oauth_types::id::GroupId;
-use grantor_oauth_types::name::{ClientId, ResourceTypeId};
+use grantor_oauth_types::name::{ApplicationId, ClientId, RealmName, ResourceTypeId};
 use grantor_oauth_types::scope::{ScopeToken, Scopes};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Ask, Decision, Facts, GrantFacts, Outcome, Refusal, SubjectFacts, decide};
+use super::{Ask, Decision, Facts, GrantFacts, Rule, SubjectFacts, decide, scopes};
 use crate::application::Application;
 use crate::assignment::Assignment;
 use crate::client::Client;
@@ -28,6 +28,9 @@ pub struct RecordedDecision {
     pub facts: RecordedFacts,
     /// The answer
     pub decision: Decision,
+    /// Until when the answer stays the same
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
 }
 
 /// [`Facts`], owned.
@@ -38,6 +41,8 @@ pub struct RecordedFacts {
     application: Option<Application>,
     client_assignments: Vec<Assignment>,
     application_assignments: Vec<Assignment>,
+    #[serde(default)]
+    service_user: Option<User>,
     realm: Option<Realm>,
     subject: Option<RecordedSubject>,
     grant: Option<RecordedGrant>,
@@ -67,12 +72,14 @@ impl RecordedDecision {
     /// Decides, and keeps the inputs.
     pub fn make(ask: Ask, facts: &Facts<'_>, now: Timestamp) -> Self {
         let decision = decide(&ask, facts, now);
-        Self::of(ask, facts, decision)
+        let mut record = Self::of(ask, facts, decision);
+        record.until = record.facts.next_end(now);
+        record
     }
 
-    /// Keeps a decision with its inputs.
+    /// Keeps a decision that does not depend on the time, with its inputs.
     pub(super) fn of(ask: Ask, facts: &Facts<'_>, decision: Decision) -> Self {
-        Self { facts: RecordedFacts::new(&ask, facts, &decision), ask, decision }
+        Self { facts: RecordedFacts::new(&ask, facts), ask, decision, until: None }
     }
 
     /// Decides again on what was known then: the same answer, unless the rules have changed.
@@ -84,27 +91,17 @@ impl RecordedDecision {
         decide(&self.ask, &self.facts.borrow(&scopes, &resource_types), now)
     }
 
-    /// Until when the same question on the same facts has the same answer: nothing that was
-    /// looked at ends before. `None` is for ever.
+    /// Until when the same question on the same facts has the same answer as when it was made:
+    /// nothing that was looked at ends before. `None` is for ever.
     pub fn holds_until(&self) -> Option<Timestamp> {
-        let facts = &self.facts;
-        let subject = facts.subject.iter();
-        let assignments = facts.client_assignments.iter().chain(&facts.application_assignments);
-        let ends = assignments.chain(subject.clone().flat_map(|s| &s.assignments));
-        let ends = ends.filter_map(|assignment| assignment.expires);
-        let consents = subject.flat_map(|s| &s.consents).filter_map(|consent| consent.expires);
-        ends.chain(consents).chain(facts.grant.iter().map(|grant| grant.expires)).min()
+        self.until
     }
 }
 
 impl RecordedFacts {
-    fn new(ask: &Ask, facts: &Facts<'_>, decision: &Decision) -> Self {
-        // Scopes that the decision looked at: the asked ones, and whatever it came to.
-        let mut tokens = ask.scopes.clone().unwrap_or_default();
-        decision.trace.iter().filter_map(|s| s.scope.clone()).for_each(|s| tokens.insert(s));
-        if let Outcome::Refused(Refusal::ScopeForbidden { scopes }) = &decision.outcome {
-            scopes.iter().for_each(|scope| tokens.insert(scope.clone()));
-        }
+    fn new(ask: &Ask, facts: &Facts<'_>) -> Self {
+        // Nothing is said about a scope that was not asked for, if only by asking for the default.
+        let tokens = scopes::asked(ask, facts);
         let scopes: Vec<Scope> =
             tokens.iter().filter_map(|token| facts.scopes.get(token)).cloned().collect();
         let resource_types = scopes
@@ -121,9 +118,10 @@ impl RecordedFacts {
             application: facts.application.cloned(),
             client_assignments: about(facts.client_assignments),
             application_assignments: about(facts.application_assignments),
+            service_user: facts.service_user.map(without_passwords),
             realm: facts.realm.cloned(),
             subject: facts.subject.as_ref().map(|subject| RecordedSubject {
-                user: User { passwords: Vec::new(), ..subject.user.clone() },
+                user: without_passwords(subject.user),
                 application: subject.application.cloned(),
                 assignments: about(subject.assignments),
                 groups: subject.groups.to_vec(),
@@ -155,6 +153,7 @@ impl RecordedFacts {
             application: self.application.as_ref(),
             client_assignments: &self.client_assignments,
             application_assignments: &self.application_assignments,
+            service_user: self.service_user.as_ref(),
             realm: self.realm.as_ref(),
             subject: self.subject.as_ref().map(|subject| SubjectFacts {
                 user: &subject.user,
@@ -176,6 +175,10 @@ impl RecordedFacts {
     }
 }
 
+fn without_passwords(user: &User) -> User {
+    User { passwords: Vec::new(), ..user.clone() }
+}
+
 fn without_secrets(client: &Client) -> Client {
     Client { secrets: Vec::new(), jwks: None, ..client.clone() }
 }
@@ -189,6 +192,42 @@ impl RecordedDecision {
 }
 
 impl RecordedFacts {
+    /// The next moment after `now` at which something ends that the decision can depend on.
+    fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
+        let subject = self.subject.iter();
+        let assignments = self.client_assignments.iter().chain(&self.application_assignments);
+        let ends = assignments.chain(subject.clone().flat_map(|s| &s.assignments));
+        let ends = ends.filter_map(|assignment| assignment.expires);
+        let consents = subject.flat_map(|s| &s.consents).filter_map(|consent| consent.expires);
+        let grant = self.grant.iter().map(|grant| grant.expires);
+        ends.chain(consents).chain(grant).filter(|end| *end > now).min()
+    }
+
+    /// The realm of the user, or that was named.
+    pub(super) fn realm_name(&self) -> Option<&RealmName> {
+        self.realm.as_ref().map(|realm| &realm.name)
+    }
+
+    /// `realm/name` of the service user of the client's application.
+    pub(super) fn service_user_name(&self) -> Option<String> {
+        self.service_user.as_ref().map(|user| format!("{}/{}", user.realm, user.name))
+    }
+
+    /// The application that a step is about: the client's, or the user's.
+    pub(super) fn application_of(&self, rule: Rule) -> Option<&ApplicationId> {
+        let application = match rule {
+            Rule::SubjectEnabled => self.subject.as_ref().and_then(|s| s.application.as_ref()),
+            _ => self.application.as_ref(),
+        };
+        application.map(|application| &application.id)
+    }
+
+    /// The resource type of a scope.
+    pub(super) fn resource_type_of(&self, token: &ScopeToken) -> Option<&ResourceTypeId> {
+        let scope = self.scopes.iter().find(|scope| &scope.token == token)?;
+        scope.resource_type.as_ref()
+    }
+
     /// `realm/name` of the user, if there is one.
     pub(super) fn subject_name(&self) -> Option<String> {
         self.subject.as_ref().map(|s| format!("{}/{}", s.user.realm, s.user.name))

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::facts::SubjectFacts;
 use super::{Ask, By, Facts, Refusal, Rule, Trace, Verdict};
-use crate::assignment::Assignment;
+use crate::assignment::{Assignment, Principal};
 use crate::consent::ConsentStatus;
 use crate::scope::{GrantRule, Scope};
 
@@ -27,6 +27,12 @@ fn defaults<'a>(facts: &Facts<'a>) -> Option<&'a Scopes> {
     own.or(facts.realm.map(|realm| &realm.default_scopes))
 }
 
+/// What a client may ask for, and what of it was lost since (only on a refresh).
+pub(super) struct Foreseen<'a> {
+    scopes: Vec<&'a Scope>,
+    lost: Vec<ScopeToken>,
+}
+
 /// Every scope must be in the catalogue and registered for the client, or be a default one; and
 /// on a refresh be part of the grant. Judged before the user is looked at.
 pub(super) fn allowed_for_client<'a>(
@@ -34,62 +40,92 @@ pub(super) fn allowed_for_client<'a>(
     ask: &Ask,
     facts: &Facts<'a>,
     trace: &mut Trace,
-) -> Result<Vec<&'a Scope>, Refusal> {
-    let mut forbidden = Vec::new();
+) -> Result<Foreseen<'a>, Refusal> {
     let mut exceeding = Vec::new();
-    let mut known = Vec::with_capacity(asked.len());
+    let mut missing = Vec::new();
+    let mut scopes = Vec::with_capacity(asked.len());
     for token in asked.iter() {
-        let Some(scope) = facts.scopes.get(token) else {
-            trace.note(Rule::ScopeKnown, Some(token), By::Catalogue, Verdict::Refuse);
-            forbidden.push(token.clone());
-            continue;
-        };
-        if facts.grant.as_ref().is_some_and(|grant| !grant.scopes.contains(token.as_str())) {
-            trace.note(Rule::WithinGrant, Some(token), By::Grant, Verdict::Refuse);
-            exceeding.push(token.clone());
-            continue;
+        match foresee_one(token, facts) {
+            Ok(scope) => scopes.push(scope),
+            Err((Rule::WithinGrant, by)) => {
+                trace.note(Rule::WithinGrant, Some(token), by, Verdict::Refuse);
+                exceeding.push(token.clone());
+            }
+            Err((rule, by)) => {
+                trace.note(rule, Some(token), by, refused(ask));
+                missing.push(token.clone());
+            }
         }
-        if !facts.client.scopes.contains(token.as_str()) && !is_default(token, facts) {
-            trace.note(Rule::ScopeForClient, Some(token), By::ClientScopes, Verdict::Refuse);
-            forbidden.push(token.clone());
-            continue;
-        }
-        known.push(scope);
     }
     if !exceeding.is_empty() {
         return Err(Refusal::ScopeExceedsGrant { scopes: exceeding });
     }
-    if !forbidden.is_empty() {
-        // On a refresh that names no scope, what the client lost is left out instead (SEC-065).
-        if ask.grant_type != GrantType::RefreshToken || ask.scopes.is_some() || known.is_empty() {
-            return Err(Refusal::ScopeForbidden { scopes: forbidden });
-        }
+    if !missing.is_empty() && refused(ask) == Verdict::Refuse {
+        return Err(Refusal::ScopeForbidden { scopes: missing });
     }
-    Ok(known)
+    if let Some(resource) = &ask.resource {
+        check_target(scopes.iter().copied(), resource, facts, trace)?;
+    }
+    Ok(Foreseen { scopes, lost: missing })
 }
 
-fn is_default(token: &ScopeToken, facts: &Facts<'_>) -> bool {
-    facts.client.default_scopes.contains(token.as_str())
-        || facts.realm.is_some_and(|realm| realm.default_scopes.contains(token.as_str()))
+/// What a rule says that does not hold: no. But a refresh that names no scope keeps what still
+/// holds, and leaves out the rest (SEC-066).
+fn refused(ask: &Ask) -> Verdict {
+    if renews(ask) { Verdict::Drop } else { Verdict::Refuse }
 }
 
-/// Applies the granting rule of each scope.
+/// Whether this is a refresh for whatever the grant still carries.
+fn renews(ask: &Ask) -> bool {
+    ask.grant_type == GrantType::RefreshToken && ask.scopes.as_ref().is_none_or(Scopes::is_empty)
+}
+
+fn foresee_one<'a>(token: &ScopeToken, facts: &Facts<'a>) -> Result<&'a Scope, (Rule, By)> {
+    let within = |scopes: &Scopes| scopes.contains(token.as_str());
+    if facts.grant.as_ref().is_some_and(|grant| !within(grant.scopes)) {
+        return Err((Rule::WithinGrant, By::Grant));
+    }
+    let known = |id| facts.resource_types.contains_key(id);
+    let scope = facts.scopes.get(token);
+    // Without its resource type a scope has neither owners nor audience.
+    let scope = scope.filter(|scope| scope.resource_type.as_ref().is_none_or(known));
+    let scope = scope.ok_or((Rule::ScopeKnown, By::Catalogue))?;
+    if within(&facts.client.scopes) || default_by(token, facts).is_some() {
+        Ok(scope)
+    } else {
+        Err((Rule::ScopeForClient, By::ClientScopes))
+    }
+}
+
+/// Whether a scope is granted by default, and by which setting.
+fn default_by(token: &ScopeToken, facts: &Facts<'_>) -> Option<By> {
+    if facts.realm.is_some_and(|realm| realm.default_scopes.contains(token.as_str())) {
+        Some(By::RealmDefaultScopes)
+    } else if facts.client.default_scopes.contains(token.as_str()) {
+        Some(By::ClientDefaultScopes)
+    } else {
+        None
+    }
+}
+
+/// Applies the granting rule of each scope. Returns what is granted and what is left out.
 pub(super) fn granted(
-    scopes: Vec<&Scope>,
+    foreseen: Foreseen<'_>,
     ask: &Ask,
     facts: &Facts<'_>,
     now: Timestamp,
     trace: &mut Trace,
 ) -> Result<(Scopes, Vec<ScopeToken>), Refusal> {
     let mut granted = Scopes::default();
-    let (mut dropped, mut forbidden) = (Vec::new(), Vec::new());
-    for scope in scopes {
-        let (rule, by, mut verdict) = grant_one(scope, facts, now);
-        // A refresh keeps what still holds and leaves out what does not (SEC-066), unless the
-        // lost scope was named.
-        let named = ask.scopes.as_ref().is_some_and(|s| s.contains(scope.token.as_str()));
-        if verdict == Verdict::Refuse && ask.grant_type == GrantType::RefreshToken && !named {
-            verdict = Verdict::Drop;
+    let (mut dropped, mut forbidden) = (foreseen.lost, Vec::new());
+    for scope in foreseen.scopes {
+        let (rule, by, mut verdict) = if is_elsewhere(scope, ask, facts) {
+            (Rule::Target, By::ResourceTypeAudience, Verdict::Drop)
+        } else {
+            grant_one(scope, facts, now)
+        };
+        if verdict == Verdict::Refuse {
+            verdict = refused(ask);
         }
         trace.note(rule, Some(&scope.token), by, verdict);
         match verdict {
@@ -98,11 +134,20 @@ pub(super) fn granted(
             Verdict::Refuse => forbidden.push(scope.token.clone()),
         }
     }
-    if forbidden.is_empty() {
-        Ok((granted, dropped))
-    } else {
-        Err(Refusal::ScopeForbidden { scopes: forbidden })
+    if !forbidden.is_empty() {
+        return Err(Refusal::ScopeForbidden { scopes: forbidden });
     }
+    // A grant of which nothing holds any more is over (SEC-065, SEC-066).
+    let over = renews(ask) && granted.is_empty() && !dropped.is_empty();
+    trace.check(Rule::GrantLive, By::Grant, !over, Refusal::GrantEnded)?;
+    Ok((granted, dropped))
+}
+
+/// RFC 8707 §2: a token for one API carries no scope of another. Base scopes, which concern no data
+/// of their own, go with every API.
+fn is_elsewhere(scope: &Scope, ask: &Ask, facts: &Facts<'_>) -> bool {
+    let resource = ask.resource.as_ref().filter(|_| scope.resource_type.is_some());
+    resource.is_some_and(|resource| facts.audience_of(scope) != resource)
 }
 
 /// One scope, by its rule.
@@ -127,15 +172,23 @@ fn grant_one(scope: &Scope, facts: &Facts<'_>, now: Timestamp) -> (Rule, By, Ver
 }
 
 /// An unexpired assignment to the user, a group of the user, the client, or (where the client
-/// acts for itself) the service user of its application. In a realm of services a default scope
-/// needs none.
+/// acts for itself) the service user of its application. That a scope is a default one makes up
+/// for no assignment.
 fn assigned(scope: &Scope, facts: &Facts<'_>, now: Timestamp) -> (Rule, By, Verdict) {
-    let has = |assignments: &[Assignment]| {
-        assignments.iter().any(|a| a.scope == scope.token && a.is_live(now))
+    let has = |assignments: &[Assignment], may: &dyn Fn(&Principal) -> bool| {
+        assignments.iter().any(|a| a.scope == scope.token && a.is_live(now) && may(&a.principal))
     };
     let found = match &facts.subject {
-        Some(subject) => has(subject.assignments),
-        None => has(facts.client_assignments) || has(facts.application_assignments),
+        Some(subject) => has(subject.assignments, &|principal| match principal {
+            Principal::User(id) => *id == subject.user.id,
+            Principal::Group(id) => subject.groups.contains(id),
+            Principal::Client(_) => false,
+        }),
+        None => {
+            let own = |p: &Principal| matches!(p, Principal::Client(id) if *id == facts.client.id);
+            let of_service = |p: &Principal| !matches!(p, Principal::Client(_));
+            has(facts.client_assignments, &own) || has(facts.application_assignments, &of_service)
+        }
     };
     (Rule::Assigned, By::Assignment, if found { Verdict::Pass } else { Verdict::Refuse })
 }
@@ -147,13 +200,14 @@ fn owner(scope: &Scope, facts: &Facts<'_>, now: Timestamp) -> (Rule, By, Verdict
         return assigned(scope, facts, now);
     };
     if facts.realm.is_some_and(|realm| realm.services) {
-        if is_default(&scope.token, facts) {
-            return (Rule::DefaultScope, By::RealmDefaultScopes, Verdict::Pass);
-        }
-        return assigned(scope, facts, now);
+        return match default_by(&scope.token, facts) {
+            Some(by) => (Rule::DefaultScope, by, Verdict::Pass),
+            None => assigned(scope, facts, now),
+        };
     }
-    let owners = scope.resource_type.as_ref().and_then(|id| facts.resource_types.get(id));
-    if owners.is_some_and(|known| !known.owners.contains(&subject.user.realm)) {
+    let resource_type = scope.resource_type.as_ref().and_then(|id| facts.resource_types.get(id));
+    // What nobody owns nobody can give.
+    if !resource_type.is_some_and(|known| known.owners.contains(&subject.user.realm)) {
         return (Rule::Owner, By::ResourceTypeOwners, Verdict::Refuse);
     }
     consent(scope, subject, facts, now)
@@ -165,49 +219,76 @@ fn consent(
     facts: &Facts<'_>,
     now: Timestamp,
 ) -> (Rule, By, Verdict) {
-    let decided = subject
-        .consents
-        .iter()
-        .find(|consent| {
-            consent.client == facts.client.id
-                && consent.scope == scope.token
-                && consent.is_live(now)
-        })
-        .map(|consent| consent.status);
-    match decided {
-        // What an owner has refused or withdrawn no other evidence brings back.
-        Some(ConsentStatus::Denied) => (Rule::Owner, By::Consent, Verdict::Refuse),
-        Some(ConsentStatus::Approved) => (Rule::Owner, By::Consent, Verdict::Pass),
-        None if subject.gave_password => (Rule::Owner, By::Password, Verdict::Pass),
-        // The grant itself is the recorded consent, as long as it was not taken back.
-        None if facts.grant.is_some() => (Rule::Owner, By::Grant, Verdict::Pass),
-        None if facts.client.consent_bypass => (Rule::Owner, By::ConsentBypass, Verdict::Pass),
-        None => (Rule::Owner, By::Consent, Verdict::Refuse),
+    let decided = |status| has_decided(status, &scope.token, subject, facts, now);
+    // What an owner has refused or withdrawn no other evidence brings back.
+    if decided(ConsentStatus::Denied) {
+        return (Rule::Owner, By::Consent, Verdict::Refuse);
     }
+    let evidence = if decided(ConsentStatus::Approved) {
+        By::Consent
+    } else if subject.gave_password {
+        By::Password
+    } else if facts.grant.is_some() {
+        // The grant itself is the recorded consent, as long as it was not taken back.
+        By::Grant
+    } else if facts.client.consent_bypass {
+        By::ConsentBypass
+    } else {
+        return (Rule::Owner, By::Consent, Verdict::Refuse);
+    };
+    (Rule::Owner, evidence, Verdict::Pass)
 }
 
-/// RFC 8707 §2: the audience asked for must serve a granted scope, and then only its scopes'
-/// audience is in the token (SEC-037). Otherwise every API that serves a granted scope is.
+/// Whether the user has decided so about the client and the scope, and it still counts.
+pub(super) fn has_decided(
+    status: ConsentStatus,
+    scope: &ScopeToken,
+    subject: &SubjectFacts<'_>,
+    facts: &Facts<'_>,
+    now: Timestamp,
+) -> bool {
+    subject.consents.iter().any(|consent| {
+        consent.user == subject.user.id
+            && consent.client == facts.client.id
+            && consent.scope == *scope
+            && consent.status == status
+            && consent.is_live(now)
+    })
+}
+
+/// RFC 8707 §2: with a resource, the audience is that API, and it must serve a granted scope
+/// (SEC-037). Otherwise it is every API that serves one.
 pub(super) fn audiences(
     scopes: &Scopes,
     ask: &Ask,
     facts: &Facts<'_>,
     trace: &mut Trace,
 ) -> Result<Vec<String>, Refusal> {
+    let known = || scopes.iter().filter_map(|token| facts.scopes.get(token));
+    if let Some(resource) = &ask.resource {
+        check_target(known(), resource, facts, trace)?;
+        return Ok(vec![resource.clone()]);
+    }
     let mut audiences: Vec<String> = Vec::new();
-    for scope in scopes.iter().filter_map(|token| facts.scopes.get(token)) {
+    for scope in known().filter(|scope| scope.resource_type.is_some()) {
         let audience = facts.audience_of(scope);
-        if scope.resource_type.is_some() && !audiences.iter().any(|known| known == audience) {
+        if !audiences.iter().any(|known| known == audience) {
             audiences.push(audience.to_owned());
         }
-    }
-    if let Some(resource) = &ask.resource {
-        let holds = audiences.iter().any(|known| known == resource);
-        trace.check(Rule::Target, By::ResourceTypeAudience, holds, Refusal::TargetUnknown)?;
-        return Ok(vec![resource.clone()]);
     }
     if audiences.is_empty() {
         audiences.push(facts.tenant.issuer.clone());
     }
     Ok(audiences)
+}
+
+/// The API that is asked for serves at least one of the scopes.
+fn check_target<'a>(
+    mut scopes: impl Iterator<Item = &'a Scope>,
+    resource: &str,
+    facts: &Facts<'_>,
+    trace: &mut Trace,
+) -> Result<(), Refusal> {
+    let serves = scopes.any(|scope| facts.audience_of(scope) == resource);
+    trace.check(Rule::Target, By::ResourceTypeAudience, serves, Refusal::TargetUnknown)
 }
