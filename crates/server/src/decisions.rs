@@ -108,6 +108,7 @@ impl<'a> About<'a> {
             application_assignments: service_user
                 .map(|entry| entry.assignments.as_slice())
                 .unwrap_or_default(),
+            service_user: service_user.map(|entry| &*entry.user),
             realm: self.realm.and_then(|name| self.tenant.realms.get(name)),
             subject: self.user.map(|entry| SubjectFacts {
                 user: &entry.user,
