@@ -1,4 +1,5 @@
-//! Events worth remembering, each in the transaction of the change it tells of (SEC-190).
+//! Events worth remembering, each in the transaction of the change it tells of (SEC-190); and the
+//! signed statement about the end of their chain (SEC-191).
 
 use grantor_oauth_types::id::DecisionId;
 use grantor_oauth_types::name::TenantName;
@@ -39,4 +40,21 @@ pub enum AuditOutcome {
     Done,
     /// Refused
     Refused,
+}
+
+/// The `typ` of a signed [`CheckpointClaims`]: no other statement passes for one (RFC 8725 §3.11).
+pub const CHECKPOINT_TYP: &str = "audit-checkpoint+jwt";
+
+/// What a signed checkpoint says: at this time the audit chain ended with this link. Kept where
+/// the database is not, it shows that the end was cut off or everything made anew (SEC-191).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointClaims {
+    /// The issuer of the default tenant, whose key signs
+    pub iss: String,
+    /// The number of the link
+    pub link: i64,
+    /// The hash of the link, base64url
+    pub hash: String,
+    /// When it was signed, in seconds since 1970
+    pub iat: i64,
 }

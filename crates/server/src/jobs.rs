@@ -1,5 +1,6 @@
 //! What has to be done from time to time, by every node or by one of them.
 
+pub mod audit;
 mod keys;
 
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub fn start(app: &App) -> JoinSet<()> {
     jobs.spawn(follow(app.clone()));
     jobs.spawn(tend_keys(app.clone()));
     jobs.spawn(purge(app.clone()));
+    jobs.spawn(audit::run(app.clone()));
     jobs.spawn({
         let app = app.clone();
         async move { app.audit.run(app.store.clone(), app.clock.clone()).await }

@@ -85,5 +85,8 @@ impl Running {
         }
         self.jobs.shutdown().await;
         self.app.audit.flush(&*self.app.store, self.app.clock.now()).await;
+        if let Err(error) = jobs::audit::link(&self.app).await {
+            tracing::warn!(%error, "the last audit rows wait for the next start to be linked");
+        }
     }
 }

@@ -7,6 +7,7 @@ use grantor_crypto::alg::Algorithm;
 use grantor_crypto::jwk::JwkSet;
 use grantor_crypto::jws::Signer;
 use grantor_crypto::key::{SigningKey, VerifyingKey};
+use grantor_domain::audit::CHECKPOINT_TYP;
 use grantor_domain::client::TokenProfile;
 use grantor_domain::issue::AccessToken;
 use grantor_domain::signing_key::SigningKeyRecord;
@@ -34,6 +35,7 @@ struct Key {
     rfc9068: Signer,
     stups: Signer,
     feed: Signer,
+    checkpoint: Signer,
 }
 
 /// The JWK set as it goes out, and its entity tag.
@@ -50,6 +52,8 @@ pub struct PublishedKeys {
 pub enum Statement {
     /// [`grantor_oauth_types::revocation_feed`]
     RevocationFeed,
+    /// [`grantor_domain::audit::CheckpointClaims`]
+    AuditCheckpoint,
 }
 
 impl KeyRing {
@@ -73,6 +77,7 @@ impl KeyRing {
                 rfc9068: Signer::new(&signing, typ(TokenProfile::Rfc9068)),
                 stups: Signer::new(&signing, typ(TokenProfile::Stups)),
                 feed: Signer::new(&signing, Some(DELTA_TYP)),
+                checkpoint: Signer::new(&signing, Some(CHECKPOINT_TYP)),
                 signing,
                 record,
             });
@@ -119,6 +124,7 @@ impl KeyRing {
         let key = self.signing_now(Some(alg), now).or_else(|| self.signing_now(None, now))?;
         Some(match statement {
             Statement::RevocationFeed => &key.feed,
+            Statement::AuditCheckpoint => &key.checkpoint,
         })
     }
 
