@@ -2,7 +2,7 @@
 
 use grantor_domain::document::Kind;
 use grantor_store::record::{DocumentRecord, Record};
-use grantor_store::{Change, Changed, DumpRow, StoreError};
+use grantor_store::{Change, Changed, DumpRow, DumpSource, StoreError};
 use tokio::sync::mpsc::Sender;
 use tokio_postgres::Row;
 
@@ -86,10 +86,9 @@ async fn send(sink: &Sender<Vec<DumpRow>>, rows: Vec<DumpRow>) -> Result<(), Sto
 }
 
 /// Writes dumped rows into an empty database, in one transaction.
-pub(crate) async fn load(pool: &Pool, rows: Vec<DumpRow>) -> Result<(), StoreError> {
-    let records = rows.into_iter().map(Record::from_row).collect::<Result<Vec<_>, StoreError>>()?;
+pub(crate) async fn load(pool: &Pool, source: DumpSource) -> Result<(), StoreError> {
     let mut connection = pool.connection().await?;
-    let result = write(&mut connection, records).await;
+    let result = write(&mut connection, source).await;
     match result {
         Ok(last) => connection.commit(&last).await.map_err(Fault::into_error),
         Err(fault) => {
@@ -99,21 +98,25 @@ pub(crate) async fn load(pool: &Pool, rows: Vec<DumpRow>) -> Result<(), StoreErr
     }
 }
 
-async fn write(connection: &mut Connection, records: Vec<Record>) -> Result<Vec<Step>, Fault> {
+async fn write(connection: &mut Connection, mut source: DumpSource) -> Result<Vec<Step>, Fault> {
     connection.begin_as("BEGIN; SET LOCAL statement_timeout TO 0").await?;
     refuse_if_not_empty(connection).await?;
-    let (mut steps, mut last) = (Vec::new(), Vec::new());
-    for record in records {
-        if let Record::Sequence { name, last: number } = record {
-            last.push(count_on(&name, number)?);
-            continue;
+    let mut last = Vec::new();
+    loop {
+        let broken = || StoreError::Unavailable("the dump broke off".to_owned());
+        let rows = source.recv().await.ok_or_else(broken)??;
+        if rows.is_empty() {
+            break;
         }
-        steps.extend(load_steps(record)?);
-        if steps.len() >= 512 {
-            connection.run(&std::mem::take(&mut steps)).await?;
+        let mut steps = Vec::with_capacity(rows.len());
+        for row in rows {
+            match Record::from_row(row)? {
+                Record::Sequence { name, last: number } => last.push(count_on(&name, number)?),
+                record => steps.extend(load_steps(record)?),
+            }
         }
+        connection.run(&steps).await?;
     }
-    connection.run(&steps).await?;
     last.extend([step!(audit::LOAD_PENDING), step!(audit::COUNT_ON)]);
     last.extend([step!(changes::COUNT_ON, 0_i64), step!(revocations::COUNT_ON, 0_i64)]);
     Ok(last)

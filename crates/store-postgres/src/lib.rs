@@ -26,8 +26,8 @@ use grantor_domain::revocation::Revocation;
 use grantor_oauth_types::id::{DecisionId, GrantId, GroupId, UserId};
 use grantor_oauth_types::name::TenantName;
 use grantor_store::{
-    AuditQuery, AuditRow, Change, Checkpoint, CheckpointSigner, DocumentQuery, DumpRow, GrantQuery,
-    Operation, PURGE_AFTER, Store, StoreError,
+    AuditQuery, AuditRow, Change, Checkpoint, CheckpointSigner, DocumentQuery, DumpRow, DumpSource,
+    GrantQuery, Operation, PURGE_AFTER, Store, StoreError,
 };
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -230,7 +230,7 @@ impl Store for PostgresStore {
         dump::dump(&self.pool, &sink).await
     }
 
-    async fn load(&self, rows: Vec<DumpRow>) -> Result<(), StoreError> {
-        dump::load(&self.pool, rows).await
+    async fn load(&self, source: DumpSource) -> Result<(), StoreError> {
+        dump::load(&self.pool, source).await
     }
 }

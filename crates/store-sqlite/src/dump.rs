@@ -2,7 +2,7 @@
 
 use grantor_domain::document::Kind;
 use grantor_store::record::Record;
-use grantor_store::{Change, Changed, Checkpoint, DumpRow, StoreError};
+use grantor_store::{Change, Changed, Checkpoint, DumpRow, DumpSource, StoreError};
 use rusqlite::Connection;
 use tokio::sync::mpsc::Sender;
 
@@ -95,11 +95,18 @@ impl Chunks<'_> {
 }
 
 /// Writes a dump into an empty database.
-pub(crate) fn load(db: &Connection, rows: Vec<DumpRow>) -> Result<(), Fault> {
+pub(crate) fn load(db: &Connection, mut source: DumpSource) -> Result<(), Fault> {
     if !is_empty(db)? {
         return Err(StoreError::refused(NotEmpty).into());
     }
-    rows.into_iter().try_for_each(|row| load_record(db, Record::from_row(row)?))
+    loop {
+        let broken = || StoreError::Unavailable("the dump broke off".to_owned());
+        let rows = source.blocking_recv().ok_or_else(broken)??;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        rows.into_iter().try_for_each(|row| load_record(db, Record::from_row(row)?))?;
+    }
 }
 
 /// A dump is loaded into an empty database only.

@@ -27,8 +27,8 @@ use grantor_domain::revocation::Revocation;
 use grantor_oauth_types::id::{DecisionId, GrantId, GroupId, UserId};
 use grantor_oauth_types::name::TenantName;
 use grantor_store::{
-    AuditQuery, AuditRow, Change, Checkpoint, CheckpointSigner, DocumentQuery, DumpRow, GrantQuery,
-    Operation, PURGE_AFTER, Store, StoreError,
+    AuditQuery, AuditRow, Change, Checkpoint, CheckpointSigner, DocumentQuery, DumpRow, DumpSource,
+    GrantQuery, Operation, PURGE_AFTER, Store, StoreError,
 };
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -103,8 +103,8 @@ pub struct SqliteStore {
     shared: Arc<Shared>,
     readers: Readers,
     writer: Mutex<Option<JoinHandle<()>>>,
-    /// Dropped last: until then no other process opens the file
-    _lock: File,
+    /// Dropped last: until then no other process opens the file. None when only reading
+    _lock: Option<File>,
 }
 
 impl SqliteStore {
@@ -123,7 +123,24 @@ impl SqliteStore {
         let thread = std::thread::Builder::new().name("sqlite-writer".to_owned());
         let writer = thread.spawn(|| writer.run());
         let writer = writer.map_err(|e| StoreError::Unavailable(format!("no writer: {e}")))?;
-        Ok(Self { shared, readers, writer: Mutex::new(Some(writer)), _lock: lock })
+        Ok(Self { shared, readers, writer: Mutex::new(Some(writer)), _lock: Some(lock) })
+    }
+
+    /// Opens the file to read it, also while a server writes it: what is committed is seen, and
+    /// the server never waits. Every write is refused.
+    ///
+    /// Fails when there is no such file, and when its schema is not the one this program knows.
+    pub fn open_read_only(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        let path = path.into();
+        let path = path
+            .canonicalize()
+            .map_err(|e| StoreError::Unavailable(format!("{}: {e}", path.display())))?;
+        schema::check_known(&path)?;
+        let queue = Queue::new(writer::WAITING);
+        queue.close();
+        let shared = Arc::new(Shared { queue, failed: AtomicBool::new(false) });
+        let readers = Readers::open(path, 1)?;
+        Ok(Self { shared, readers, writer: Mutex::new(None), _lock: None })
     }
 
     /// Does what waits, empties the log into the database, and takes no more writes.
@@ -277,7 +294,7 @@ impl Store for SqliteStore {
         self.readers.long(move |db| dump::dump(db, &sink)).await
     }
 
-    async fn load(&self, rows: Vec<DumpRow>) -> Result<(), StoreError> {
-        self.task(move |db| dump::load(db, rows)).await
+    async fn load(&self, source: DumpSource) -> Result<(), StoreError> {
+        self.task(move |db| dump::load(db, source)).await
     }
 }

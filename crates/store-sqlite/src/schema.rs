@@ -91,20 +91,35 @@ pub(crate) fn known_version() -> i64 {
 
 /// An older program never writes into a newer schema (REL-030). Reads only.
 fn refuse_newer(path: &Path) -> Result<(), Fault> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags)?;
-    let history = "SELECT 1 FROM sqlite_schema WHERE name = 'refinery_schema_history'";
-    if db.query_row(history, [], |_| Ok(())).optional()?.is_none() {
-        return Ok(());
-    }
-    let newest = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";
-    let found: i64 = db.query_row(newest, [], |row| row.get(0))?;
-    let known = known_version();
+    let (found, known) = (found_version(path)?, known_version());
     if found > known {
         let reason = format!("its schema has version {found}, this program knows up to {known}");
         return Err(StoreError::Unavailable(reason).into());
     }
     Ok(())
+}
+
+/// For a program that reads and does not migrate: the schema must be the one it knows.
+pub(crate) fn check_known(path: &Path) -> Result<(), Fault> {
+    refuse_newer(path)?;
+    let (found, known) = (found_version(path)?, known_version());
+    if found < known {
+        let reason = format!("its schema has version {found}, this program needs {known}");
+        return Err(StoreError::Unavailable(reason).into());
+    }
+    Ok(())
+}
+
+/// The version of the schema in the file; 0 without one.
+pub(crate) fn found_version(path: &Path) -> Result<i64, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    let history = "SELECT 1 FROM sqlite_schema WHERE name = 'refinery_schema_history'";
+    if db.query_row(history, [], |_| Ok(())).optional()?.is_none() {
+        return Ok(0);
+    }
+    let newest = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";
+    Ok(db.query_row(newest, [], |row| row.get(0))?)
 }
 
 /// Looks for damage (REL-007): everywhere in a small file, in the tables that decide in a large

@@ -43,3 +43,26 @@ fn every_statement_prepares_on_the_migrated_schema() {
         db.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_sees_what_a_running_server_commits_and_writes_nothing() {
+    use grantor_store::contract::sample;
+    use grantor_store::operations;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("grantor.db");
+    let server = SqliteStore::open(StoreConfig::new(&path)).unwrap();
+    let reader = SqliteStore::open_read_only(&path).unwrap();
+    assert_eq!(reader.last_change().await.unwrap(), 0);
+    let document = sample::document(&sample::acme(), "one", None);
+    let effects = grantor_store::Effects::NONE
+        .and(grantor_store::Effect::Put(document, grantor_store::Expect::New));
+    operations::write(&server, effects.clone()).await.unwrap();
+    assert_eq!(reader.last_change().await.unwrap(), 1);
+    let refused = operations::write(&reader, effects).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    drop(server);
+    assert_eq!(reader.last_change().await.unwrap(), 1);
+    let missing = SqliteStore::open_read_only(folder.path().join("other.db")).unwrap_err();
+    assert!(matches!(missing, StoreError::Unavailable(_)));
+}

@@ -118,8 +118,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Streams everything, as it is at one moment, in chunks (REL-040).
     async fn dump(&self, sink: tokio::sync::mpsc::Sender<Vec<DumpRow>>) -> Result<(), StoreError>;
 
-    /// Writes dumped rows into an empty, migrated database. Refuses one that is not empty.
-    async fn load(&self, rows: Vec<DumpRow>) -> Result<(), StoreError>;
+    /// Writes dumped rows into an empty, migrated database, all in one transaction. Refuses one
+    /// that is not empty.
+    async fn load(&self, source: DumpSource) -> Result<(), StoreError>;
 }
 
 /// Reading documents as what they are.
@@ -459,6 +460,10 @@ pub const CHAIN_START: [u8; 32] = [0; 32];
 pub fn link_hash(previous: &[u8; 32], body: &str) -> [u8; 32] {
     grantor_crypto::digest::sha256_of(&[previous, body.as_bytes()])
 }
+
+/// Dumped rows on their way in. An empty chunk says that there are no more: a source that ends
+/// without it broke off, and nothing is written; an error undoes everything, too.
+pub type DumpSource = tokio::sync::mpsc::Receiver<Result<Vec<DumpRow>, StoreError>>;
 
 /// A row of a dump: a table and its columns as JSON. Restoring needs no key: what is sealed stays
 /// sealed. The dump as a whole is encrypted by whoever writes it to a file.
