@@ -4,6 +4,8 @@
 //! [`crate::lock`], taken before the row is looked for and in the statement before: a statement
 //! sees what was committed when it began, so a lock taken inside it would come too late.
 
+use std::borrow::Cow;
+
 use grantor_domain::document::{At, DocumentKey, Kind};
 use grantor_domain::throttle::Attempts;
 use grantor_oauth_types::name::TenantName;
@@ -16,30 +18,50 @@ use crate::lock::Locks;
 use crate::step::Step;
 use crate::{attempts, documents, grants, used};
 
-/// Begins the transaction and loads all claims, in their order.
+/// Begins the transaction and loads all claims.
+///
+/// They are locked in one order for all operations, whatever the order in which an operation names
+/// them: two that want the same things never hold one each and wait for the other.
 pub(crate) async fn load(
     connection: &mut Connection,
     locks: &Locks,
     claims: &[Claim],
 ) -> Result<Claimed, Fault> {
+    let mut order: Vec<usize> = (0..claims.len()).collect();
+    order.sort_by_key(|claim| rank(&claims[*claim]));
     let mut steps = Vec::with_capacity(2 * claims.len());
-    let mut places = Vec::with_capacity(claims.len());
-    for claim in claims {
-        let (lock, load) = steps_of(claim, locks);
+    let mut places = vec![None; claims.len()];
+    for claim in &order {
+        let (lock, load) = steps_of(&claims[*claim], locks);
         steps.extend(lock);
-        places.push(load.is_some().then_some(steps.len()));
+        places[*claim] = load.is_some().then_some(steps.len());
         steps.extend(load);
     }
     let rows = connection.begin(&steps).await?;
-    let mut found = Vec::with_capacity(claims.len());
-    for (claim, place) in claims.iter().zip(places) {
-        let rows = place.map_or(&[][..], |place| rows[place].as_slice());
-        found.push(match (claim, rows) {
+    let mut found = vec![Found::Used(false); claims.len()];
+    for claim in order {
+        let rows = places[claim].map_or(&[][..], |place| rows[place].as_slice());
+        found[claim] = match (&claims[claim], rows) {
             (Claim::Document(key), []) => absent(connection, locks, key).await?,
             (claim, rows) => read(claim, rows)?,
-        });
+        };
     }
     Ok(Claimed::new(found))
+}
+
+/// The order of locking.
+fn rank(claim: &Claim) -> (u8, &str, &str, Cow<'_, [u8]>) {
+    match claim {
+        Claim::Document(DocumentKey { tenant, kind, at: At::Id(at) | At::Name(at) }) => {
+            (0, tenant.as_str(), kind.as_str(), at.as_bytes().into())
+        }
+        Claim::Children { tenant, kind, parent } => {
+            (1, tenant.as_str(), kind.as_str(), parent.as_bytes().into())
+        }
+        Claim::Grant(tenant, id) => (2, tenant.as_str(), "", id.bytes().to_vec().into()),
+        Claim::Attempts(tenant, account) => (3, tenant.as_str(), "", account.as_bytes().into()),
+        Claim::Used(kind, value) => (4, "", kind.as_str(), value.into()),
+    }
 }
 
 /// The lock for what may have no row, and what loads it.

@@ -140,8 +140,8 @@ impl Pool {
     /// A connection, within the time that one may wait.
     pub(crate) async fn connection(&self) -> Result<Connection, StoreError> {
         let away = || StoreError::Unavailable("the database cannot be reached".to_owned());
-        // Whoever finds an idle connection needs no new one.
-        let _probe = if self.connections.status().available == 0 {
+        // With none alive there is nothing to wait for.
+        let _probe = if self.connections.status().size == 0 {
             Some(self.outage.admit().ok_or_else(away)?)
         } else {
             None
@@ -209,8 +209,13 @@ impl Connection {
         self.object.as_ref().expect("it is taken out only on the way out")
     }
 
-    /// Takes the connection out of the pool for good.
+    /// Takes the connection out of the pool for good, and those that lie idle with it: what ended
+    /// one of them (a restart, a changed schema) mostly ended all, and a second try shall not meet
+    /// the next dead one.
     pub(crate) fn discard(mut self) {
+        if let Some(pool) = self.object.as_ref().and_then(Object::pool) {
+            pool.retain(|_, _| false);
+        }
         discard(self.object.take());
     }
 

@@ -94,7 +94,7 @@ impl Plan {
         let mut changed = Vec::new();
         if !self.documents.is_empty() {
             match self.write_documents(&mut connection, locks).await {
-                Ok((changes, index)) => (changed, steps) = (changes, index),
+                Ok(written) => (changed, steps) = written,
                 Err(fault) => {
                     connection.leave_after(&fault).await;
                     return Err(fault);

@@ -49,7 +49,7 @@ fn without_state(error: &tokio_postgres::Error) -> Fault {
     let reason = error.to_string();
     // Parameters and columns are converted on our side: a failure there is a value that cannot be.
     let converts = std::error::Error::source(error)
-        .is_some_and(|source| source.is::<tokio_postgres::types::WrongType>());
+        .is_some_and(<dyn std::error::Error>::is::<tokio_postgres::types::WrongType>);
     if converts
         || reason.starts_with("error serializing")
         || reason.starts_with("error deserializing")

@@ -34,29 +34,32 @@ pub(crate) async fn migrate(
     config: &PostgresConfig,
 ) -> Result<(), ConnectError> {
     let schema = config.schema.as_deref().unwrap_or("public");
-    let mut connection = connector.single().await.map_err(unavailable)?;
+    let mut connection = connector.single().await.map_err(|e| unavailable(&e))?;
     let client = &mut connection.client;
     // A migration may take its time, and so may the node before us.
     client
         .batch_execute("SET statement_timeout TO 0; SET lock_timeout TO 0")
         .await
-        .map_err(unavailable)?;
+        .map_err(|e| unavailable(&e))?;
     let lock = Locks::new(schema).number("migration", &[]);
-    tokio::time::timeout(Duration::from_secs(300), client.query(SESSION_LOCK, &[&lock]))
+    tokio::time::timeout(Duration::from_mins(5), client.query(SESSION_LOCK, &[&lock]))
         .await
         .map_err(|_| ConnectError::Unavailable("another node migrates for too long".to_owned()))?
-        .map_err(unavailable)?;
+        .map_err(|e| unavailable(&e))?;
     // The lock ends with the connection, whatever happens.
     apply(client, schema).await
 }
 
 async fn apply(client: &mut Client, schema: &str) -> Result<(), ConnectError> {
-    if client.query_opt(SCHEMA_EXISTS, &[&schema]).await.map_err(unavailable)?.is_none() {
-        client.batch_execute(&format!("CREATE SCHEMA {schema}")).await.map_err(unavailable)?;
+    if client.query_opt(SCHEMA_EXISTS, &[&schema]).await.map_err(|e| unavailable(&e))?.is_none() {
+        client
+            .batch_execute(&format!("CREATE SCHEMA {schema}"))
+            .await
+            .map_err(|e| unavailable(&e))?;
     }
-    let newest = newest(client).await.map_err(unavailable)?;
+    let newest = newest(client).await.map_err(|e| unavailable(&e))?;
     if newest > known() {
-        let needs: i32 = client.query_one(NEEDS, &[]).await.map_err(unavailable)?.get(0);
+        let needs: i32 = client.query_one(NEEDS, &[]).await.map_err(|e| unavailable(&e))?.get(0);
         if needs > known() {
             return Err(ConnectError::Newer { needs, known: known() });
         }
@@ -83,10 +86,10 @@ async fn newest(client: &Client) -> Result<i32, tokio_postgres::Error> {
     Ok(client.query_one(NEWEST, &[]).await?.get(0))
 }
 
-fn unavailable(error: tokio_postgres::Error) -> ConnectError {
+fn unavailable(error: &tokio_postgres::Error) -> ConnectError {
     ConnectError::Unavailable(match error.as_db_error() {
         Some(db) => format!("{}: {}", db.code().code(), db.message()),
-        None => match std::error::Error::source(&error) {
+        None => match std::error::Error::source(error) {
             Some(source) => format!("{error}: {source}"),
             None => error.to_string(),
         },

@@ -2,8 +2,8 @@
 //!
 //! A node of five hundred requests a second must not make five hundred connection attempts a
 //! second when the database comes back (REL-015). The first failure closes the gate; then one
-//! request at a time may look whether it is open again, after a pause, and all others that would
-//! need a new connection hear at once that the database is away. No clock is asked: pauses are
+//! request at a time may look whether it is open again, after a pause, and all others that find no
+//! connection alive hear at once that the database is away. No clock is asked: pauses are
 //! slept.
 
 use std::sync::Arc;
@@ -35,7 +35,7 @@ impl Drop for Probe {
 }
 
 impl Outage {
-    /// For somebody who would need a new connection: `None` if the database is away and somebody
+    /// For somebody who finds no connection alive: `None` if the database is away and somebody
     /// is looking already.
     pub(crate) fn admit(self: &Arc<Self>) -> Option<Probe> {
         if self.failures.load(Ordering::Acquire) == 0 {

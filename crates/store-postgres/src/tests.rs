@@ -1,5 +1,11 @@
 //! The contract, and what is PostgreSQL's own.
 
+mod commit;
 mod contract;
+mod kill;
+mod load;
+mod outage;
+mod proxy;
 mod schema;
 mod support;
+mod tls;

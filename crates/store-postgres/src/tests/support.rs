@@ -17,6 +17,41 @@ pub(crate) fn url() -> String {
     })
 }
 
+/// Where the database for tests is.
+pub(crate) struct Address {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    user: String,
+    password: String,
+    database: String,
+}
+
+impl Address {
+    pub(crate) fn of_tests() -> Self {
+        let config: tokio_postgres::Config = url().parse().unwrap();
+        let host = match &config.get_hosts()[0] {
+            tokio_postgres::config::Host::Tcp(host) => host.clone(),
+            other @ tokio_postgres::config::Host::Unix(_) => {
+                panic!("the tests need a database on TCP, not on {other:?}")
+            }
+        };
+        let password = String::from_utf8(config.get_password().unwrap_or_default().to_vec());
+        Self {
+            host,
+            port: config.get_ports().first().copied().unwrap_or(5432),
+            user: config.get_user().unwrap_or("postgres").to_owned(),
+            password: password.unwrap(),
+            database: config.get_dbname().unwrap_or("postgres").to_owned(),
+        }
+    }
+
+    /// The same database through a port of this machine.
+    pub(crate) fn url_through(&self, port: u16) -> String {
+        let Self { user, password, database, .. } = self;
+        format!("postgres://{user}:{password}@127.0.0.1:{port}/{database}")
+    }
+}
+
 /// A schema that no other test uses; gone when dropped.
 pub(crate) struct Schema(pub(crate) String);
 
@@ -30,6 +65,11 @@ impl Schema {
     /// Small pools: many tests run at once.
     pub(crate) fn config(&self) -> PostgresConfig {
         PostgresConfig::new(url()).schema(&self.0).pool_size(6)
+    }
+
+    /// The same, on another way to the database.
+    pub(crate) fn config_through(&self, url: &str) -> PostgresConfig {
+        PostgresConfig { url: url.to_owned(), ..self.config() }
     }
 
     pub(crate) async fn store(&self) -> PostgresStore {
