@@ -236,7 +236,8 @@ CREATE TABLE audit (
     first BLOB NOT NULL,
     last BLOB NOT NULL,
     kind TEXT NOT NULL,
-    body TEXT NOT NULL
+    body TEXT NOT NULL,
+    checksum BLOB NOT NULL
 ) STRICT;
 CREATE INDEX audit_single ON audit (tenant, first) WHERE first = last;
 CREATE INDEX audit_batch ON audit (tenant, first, last) WHERE first <> last;

@@ -1,18 +1,19 @@
 //! Audit rows, their chain and its checkpoints.
 
 use grantor_domain::audit::AuditEvent;
-use grantor_oauth_types::id::DecisionId;
+use grantor_oauth_types::id::{DecisionId, Id};
 use grantor_oauth_types::name::TenantName;
 use grantor_store::audit::{AuditEntry, find_event};
 use grantor_store::record::AuditRecord;
 use grantor_store::{AuditQuery, AuditRow, CHAIN_START, Checkpoint, CheckpointSigner, link_hash};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use crate::column;
+use crate::column::{self, Checksum};
 use crate::fault::Fault;
 
 const APPEND: &str = "
-    INSERT INTO audit (tenant, first, last, kind, body) VALUES (?1, ?2, ?3, ?4, ?5)";
+    INSERT INTO audit (tenant, first, last, kind, body, checksum)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
 macro_rules! filter {
     () => {
@@ -22,7 +23,7 @@ macro_rules! filter {
 }
 
 const PAGE: &str = concat!(
-    "SELECT a.seq, l.link, l.previous, l.hash, a.body
+    "SELECT a.seq, l.link, l.previous, l.hash, a.body, a.checksum
      FROM audit a LEFT JOIN audit_link l ON l.seq = a.seq
      WHERE a.seq > ?1 AND ",
     filter!(),
@@ -30,7 +31,7 @@ const PAGE: &str = concat!(
 );
 
 const CHAIN: &str = concat!(
-    "SELECT a.seq, l.link, l.previous, l.hash, a.body
+    "SELECT a.seq, l.link, l.previous, l.hash, a.body, a.checksum
      FROM audit_link l CROSS JOIN audit a ON a.seq = l.seq
      WHERE l.link > ?1 AND ",
     filter!(),
@@ -38,11 +39,11 @@ const CHAIN: &str = concat!(
 );
 
 const SINGLE: &str = "
-    SELECT body FROM audit WHERE tenant = ?1 AND first = ?2 AND first = last";
+    SELECT body, checksum FROM audit WHERE tenant = ?1 AND first = ?2 AND first = last";
 
 // A row reaches over no more than a bounded time, so the search ends there too.
 const BATCHES: &str = "
-    SELECT body FROM audit
+    SELECT body, checksum FROM audit
     WHERE tenant = ?1 AND first <= ?2 AND first >= ?3 AND last >= ?2 AND first <> last
     ORDER BY first DESC";
 
@@ -63,7 +64,8 @@ const DUMP: &str = "SELECT seq, tenant, first, last, kind, body FROM audit ORDER
 const DUMP_LINKS: &str = "SELECT link, seq, previous, hash FROM audit_link ORDER BY link";
 
 const LOAD: &str = "
-    INSERT INTO audit (seq, tenant, first, last, kind, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    INSERT INTO audit (seq, tenant, first, last, kind, body, checksum)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
 /// Every statement here, for the test that prepares them.
 #[cfg(test)]
@@ -86,7 +88,7 @@ pub(crate) const ALL_SQL: [&str; 13] = [
 /// Remembers a row.
 pub(crate) fn append(db: &Connection, entry: &AuditEntry) -> Result<(), Fault> {
     let AuditEntry { tenant, first, last, kind, body } = entry;
-    let values = params![tenant.as_str(), first.bytes(), last.bytes(), kind, body];
+    let values = params![tenant.as_str(), first.bytes(), last.bytes(), kind, body, checksum(body)];
     db.prepare_cached(APPEND)?.execute(values)?;
     Ok(())
 }
@@ -98,18 +100,23 @@ pub(crate) fn page(db: &Connection, query: &AuditQuery) -> Result<Vec<AuditRow>,
         query.after,
         query.tenant.as_ref().map(TenantName::as_str),
         query.kind,
-        query.since.map(|id| id.bytes()),
+        query.since.map(Id::bytes),
         i64::try_from(query.limit).unwrap_or(i64::MAX),
     ])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(AuditRow {
+        let listed = AuditRow {
             seq: row.get("seq")?,
             link: row.get("link")?,
             previous: row.get("previous")?,
             hash: row.get("hash")?,
             body: row.get("body")?,
-        });
+        };
+        // Whoever walks the chain finds what is wrong, and wants to see it.
+        if !query.chain {
+            column::verify(row, checksum(&listed.body), &format!("audit row {}", listed.seq))?;
+        }
+        found.push(listed);
     }
     Ok(found)
 }
@@ -134,6 +141,7 @@ pub(crate) fn decision(
 fn first_event(rows: &mut rusqlite::Rows<'_>, id: DecisionId) -> Result<Option<AuditEvent>, Fault> {
     while let Some(row) = rows.next()? {
         let body: String = row.get("body")?;
+        column::verify(row, checksum(&body), "an audit row")?;
         if let Some(event) = find_event(&body, id)? {
             return Ok(Some(event));
         }
@@ -212,9 +220,13 @@ fn read(row: &Row<'_>) -> Result<AuditRecord, Fault> {
     })
 }
 
+fn checksum(body: &str) -> [u8; 8] {
+    Checksum::default().text(body).finish()
+}
+
 /// A link of the chain, as it is kept.
 pub(crate) struct Link {
-    pub(crate) link: i64,
+    pub(crate) place: i64,
     pub(crate) seq: i64,
     pub(crate) previous: [u8; 32],
     pub(crate) hash: [u8; 32],
@@ -229,7 +241,7 @@ pub(crate) fn each_link(
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         take(Link {
-            link: row.get("link")?,
+            place: row.get("link")?,
             seq: row.get("seq")?,
             previous: row.get("previous")?,
             hash: row.get("hash")?,
@@ -241,14 +253,15 @@ pub(crate) fn each_link(
 /// Writes a row as it was dumped.
 pub(crate) fn load(db: &Connection, record: &AuditRecord) -> Result<(), Fault> {
     let AuditRecord { seq, tenant, first, last, kind, body } = record;
-    let values = params![seq, tenant.as_str(), first.bytes(), last.bytes(), kind, body];
+    let (first, last) = (first.bytes(), last.bytes());
+    let values = params![seq, tenant.as_str(), first, last, kind, body, checksum(body)];
     db.prepare_cached(LOAD)?.execute(values)?;
     Ok(())
 }
 
 /// Writes a link as it was dumped.
 pub(crate) fn load_link(db: &Connection, link: &Link) -> Result<(), Fault> {
-    let Link { link, seq, previous, hash } = link;
-    db.prepare_cached(LINK)?.execute(params![link, seq, previous, hash])?;
+    let Link { place, seq, previous, hash } = link;
+    db.prepare_cached(LINK)?.execute(params![place, seq, previous, hash])?;
     Ok(())
 }

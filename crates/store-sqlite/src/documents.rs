@@ -17,10 +17,9 @@ pub(crate) struct DocumentSql {
     page_of_parent: &'static str,
     page_of_all: &'static str,
     insert: &'static str,
-    insert_or_replace: &'static str,
+    version: &'static str,
     replace: &'static str,
     delete: &'static str,
-    load: &'static str,
     dump: &'static str,
 }
 
@@ -71,44 +70,25 @@ macro_rules! statements {
                 "\"
                  WHERE id > ?1 AND (?2 IS NULL OR parent = ?2) ORDER BY id, tenant LIMIT ?3"
             ),
+            version: concat!("SELECT version FROM \"", $table, "\" WHERE tenant = ?1 AND id = ?2"),
             insert: concat!(
                 "INSERT INTO \"",
                 $table,
                 "\" (",
                 columns!(),
                 ")
-                 VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6)"
-            ),
-            insert_or_replace: concat!(
-                "INSERT INTO \"",
-                $table,
-                "\" (",
-                columns!(),
-                ")
-                 VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6)
-                 ON CONFLICT (tenant, id) DO UPDATE SET name = excluded.name,
-                    parent = excluded.parent, version = version + 1, body = excluded.body,
-                    checksum = excluded.checksum"
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
             ),
             replace: concat!(
                 "UPDATE \"",
                 $table,
-                "\" SET name = ?3, parent = ?4, version = version + 1,
-                    body = ?5, checksum = ?6
-                 WHERE tenant = ?1 AND id = ?2 AND version = ?7"
+                "\" SET name = ?3, parent = ?4, version = ?5, body = ?6, checksum = ?7
+                 WHERE tenant = ?1 AND id = ?2 AND version = ?5 - 1"
             ),
             delete: concat!(
                 "DELETE FROM \"",
                 $table,
                 "\" WHERE tenant = ?1 AND id = ?2 RETURNING parent"
-            ),
-            load: concat!(
-                "INSERT INTO \"",
-                $table,
-                "\" (",
-                columns!(),
-                ")
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
             ),
             dump: concat!("SELECT ", columns!(), " FROM \"", $table, "\" ORDER BY tenant, id"),
         }
@@ -155,10 +135,9 @@ pub(crate) fn all_sql() -> Vec<&'static str> {
             sql.page_of_parent,
             sql.page_of_all,
             sql.insert,
-            sql.insert_or_replace,
+            sql.version,
             sql.replace,
             sql.delete,
-            sql.load,
             sql.dump,
         ]
     };
@@ -225,30 +204,45 @@ pub(crate) fn children(
 
 /// Adds or replaces a document, and says so in the change sequence.
 pub(crate) fn put(db: &Connection, stored: &StoredDocument, expect: Expect) -> Result<(), Fault> {
-    let sql = sql(stored.kind);
-    let StoredDocument { tenant, kind, id, name, parent, body, .. } = stored;
-    let checksum = checksum(stored);
-    let values = params![tenant.as_str(), id, name, parent, body, checksum];
-    let written = match expect {
-        Expect::New => db.prepare_cached(sql.insert)?.execute(values),
-        Expect::Any => db.prepare_cached(sql.insert_or_replace)?.execute(values),
-        Expect::Version(version) => {
-            let values = params![tenant.as_str(), id, name, parent, body, checksum, version];
-            db.prepare_cached(sql.replace)?.execute(values)
-        }
+    let (statement, version) = match expect {
+        Expect::New => (sql(stored.kind).insert, 1),
+        Expect::Version(known) => (sql(stored.kind).replace, known.saturating_add(1)),
+        Expect::Any => match version(db, stored)? {
+            None => (sql(stored.kind).insert, 1),
+            Some(known) => (sql(stored.kind).replace, known + 1),
+        },
     };
-    match written {
-        Ok(0) => return Err(StoreError::Stale { kind: *kind }.into()),
+    let kind = stored.kind;
+    match write(db, statement, stored, version) {
+        Ok(0) => return Err(StoreError::Stale { kind }.into()),
         Ok(_) => (),
         Err(error) => {
             let Some(key) = taken_key(&error) else { return Err(error.into()) };
-            return Err(StoreError::Conflict { kind: *kind, key }.into());
+            return Err(StoreError::Conflict { kind, key }.into());
         }
     }
-    if *kind == Kind::Group {
+    if kind == Kind::Group {
         groups::index(db, stored)?;
     }
-    changes::append(db, tenant, &Changed::Document(*kind, id.clone(), parent.clone()))
+    let what = Changed::Document(kind, stored.id.clone(), stored.parent.clone());
+    changes::append(db, &stored.tenant, &what)
+}
+
+fn version(db: &Connection, stored: &StoredDocument) -> rusqlite::Result<Option<i64>> {
+    let mut statement = db.prepare_cached(sql(stored.kind).version)?;
+    statement.query_row([stored.tenant.as_str(), &stored.id], |row| row.get(0)).optional()
+}
+
+fn write(
+    db: &Connection,
+    statement: &'static str,
+    stored: &StoredDocument,
+    version: i64,
+) -> rusqlite::Result<usize> {
+    let StoredDocument { tenant, id, name, parent, body, .. } = stored;
+    let checksum = checksum(stored, version);
+    let values = params![tenant.as_str(), id, name, parent, version, body, checksum];
+    db.prepare_cached(statement)?.execute(values)
 }
 
 /// Deletes a document, if it is there, and says so in the change sequence.
@@ -273,18 +267,8 @@ pub(crate) fn delete(
 
 /// Writes a document as it was dumped, with its version, and nothing else.
 pub(crate) fn load(db: &Connection, stored: &StoredDocument) -> Result<(), Fault> {
-    let StoredDocument { tenant, kind, id, name, parent, version, body } = stored;
-    let checksum = checksum(stored);
-    db.prepare_cached(sql(*kind).load)?.execute(params![
-        tenant.as_str(),
-        id,
-        name,
-        parent,
-        version,
-        body,
-        checksum
-    ])?;
-    if *kind == Kind::Group { groups::index(db, stored) } else { Ok(()) }
+    write(db, sql(stored.kind).insert, stored, stored.version)?;
+    if stored.kind == Kind::Group { groups::index(db, stored) } else { Ok(()) }
 }
 
 /// Hands out every document of a kind.
@@ -311,17 +295,18 @@ fn read(row: &Row<'_>, kind: Kind, tenant: Option<&TenantName>) -> Result<Stored
         version: row.get("version")?,
         body: row.get("body")?,
     };
-    column::verify(row, checksum(&stored), kind.as_str())?;
+    column::verify(row, checksum(&stored, stored.version), kind.as_str())?;
     Ok(stored)
 }
 
-fn checksum(stored: &StoredDocument) -> [u8; 8] {
+fn checksum(stored: &StoredDocument, version: i64) -> [u8; 8] {
     Checksum::default()
         .text(stored.kind.as_str())
         .text(stored.tenant.as_str())
         .text(&stored.id)
         .maybe(stored.name.as_deref().map(str::as_bytes))
         .maybe(stored.parent.as_deref().map(str::as_bytes))
+        .number(version)
         .text(&stored.body)
         .finish()
 }

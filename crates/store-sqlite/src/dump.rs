@@ -39,7 +39,7 @@ pub(crate) fn dump(db: &Connection, sink: &Sender<Vec<DumpRow>>) -> Result<(), F
     revocations::each(db, |seq, revocation| chunks.add(&Record::Revocations { seq, revocation }))?;
     audit::each(db, |record| chunks.add(&Record::Audit(record)))?;
     audit::each_link(db, |link| {
-        let audit::Link { link, seq, previous, hash } = link;
+        let audit::Link { place: link, seq, previous, hash } = link;
         chunks.add(&Record::AuditLink { link, seq, previous, hash })
     })?;
     for checkpoint in audit::checkpoints(db, 0, usize::MAX)? {
@@ -147,7 +147,7 @@ fn load_record(db: &Connection, record: Record) -> Result<(), Fault> {
         Record::Revocations { seq, revocation } => revocations::load(db, seq, &revocation),
         Record::Audit(record) => audit::load(db, &record),
         Record::AuditLink { link, seq, previous, hash } => {
-            audit::load_link(db, &audit::Link { link, seq, previous, hash })
+            audit::load_link(db, &audit::Link { place: link, seq, previous, hash })
         }
         Record::Checkpoints { link, hash, signed } => {
             audit::add_checkpoint(db, &Checkpoint { link, hash, signed })

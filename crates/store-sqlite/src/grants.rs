@@ -2,7 +2,7 @@
 
 use grantor_crypto::digest::SecretDigest;
 use grantor_domain::grant::{EndReason, Grant, GrantEnd, PreviousRefresh, RefreshState};
-use grantor_oauth_types::id::{GrantId, UserId};
+use grantor_oauth_types::id::{GrantId, Id, UserId};
 use grantor_oauth_types::name::{ClientId, RealmName, TenantName};
 use grantor_oauth_types::scope::Scopes;
 use grantor_store::{GrantQuery, StoreError};
@@ -124,9 +124,9 @@ pub(crate) fn find(
 /// Lists grants, newest first.
 pub(crate) fn page(db: &Connection, query: &GrantQuery) -> Result<Vec<Grant>, Fault> {
     let tenant = query.tenant.as_str();
-    let before = query.before.map(|id| id.bytes());
+    let before = query.before.map(Id::bytes);
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
-    let user = query.user.map(|id| id.bytes());
+    let user = query.user.map(Id::bytes);
     let client = query.client.as_ref().map(ClientId::as_str);
     match (user, client) {
         (None, None) => list(db, PAGE, params![tenant, before, limit]),
@@ -171,7 +171,7 @@ pub(crate) fn end(
     at: Timestamp,
 ) -> Result<(), Fault> {
     let tenant = tenant.as_str();
-    let user = user.map(|id| id.bytes());
+    let user = user.map(Id::bytes);
     let client = client.map(ClientId::as_str);
     let live = match (user, client) {
         (Some(user), client) => list(db, LIVE_OF_USER, params![tenant, user, client]),

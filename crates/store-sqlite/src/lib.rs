@@ -113,10 +113,11 @@ impl SqliteStore {
     /// Fails when another process uses the file (REL-006), when the file is damaged (REL-007), and
     /// when its schema is newer than this program (REL-030).
     pub fn open(config: StoreConfig) -> Result<Self, StoreError> {
-        let path = schema::canonical(&config.path);
+        let StoreConfig { path, synchronous, readers } = config;
+        let path = schema::canonical(&path);
         let lock = schema::lock(&path)?;
-        let connection = schema::open(&path, config.synchronous)?;
-        let readers = Readers::open(path, config.readers)?;
+        let connection = schema::open(&path, synchronous)?;
+        let readers = Readers::open(path, readers)?;
         let shared =
             Arc::new(Shared { queue: Queue::new(writer::WAITING), failed: AtomicBool::new(false) });
         let writer = Writer::new(connection, Arc::clone(&shared))?;

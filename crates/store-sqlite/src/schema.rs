@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use grantor_domain::document::Kind;
 use grantor_store::StoreError;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 
 use crate::Synchronous;
 use crate::fault::Fault;
@@ -59,9 +59,10 @@ pub(crate) fn canonical(path: &Path) -> PathBuf {
 pub(crate) fn open(path: &Path, synchronous: Synchronous) -> Result<Connection, Fault> {
     let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
     if bytes > 0 {
-        refuse_newer(path)?;
+        check_version_unwritten(path)?;
     }
     let mut db = Connection::open(path)?;
+    refuse_newer(&db)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     db.busy_timeout(std::time::Duration::from_millis(200))?;
     if bytes > 0 {
@@ -89,9 +90,24 @@ pub(crate) fn known_version() -> i64 {
     versions.max().unwrap_or(0)
 }
 
-/// An older program never writes into a newer schema (REL-030). Reads only.
-fn refuse_newer(path: &Path) -> Result<(), Fault> {
-    let (found, known) = (found_version(path)?, known_version());
+/// Looks at the version through a connection that cannot write.
+fn check_version_unwritten(path: &Path) -> Result<(), Fault> {
+    match refuse_newer(&open_unwritten(path)?) {
+        // Something was interrupted while the log was not yet in use, in the very first moments
+        // of the file. Opening it for writing undoes that first.
+        Err(Fault::Sql(error)) if error.sqlite_error_code() == Some(ErrorCode::ReadOnly) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+fn open_unwritten(path: &Path) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Ok(Connection::open_with_flags(path, flags)?)
+}
+
+/// An older program never writes into a newer schema (REL-030).
+fn refuse_newer(db: &Connection) -> Result<(), Fault> {
+    let (found, known) = (found_version(db)?, known_version());
     if found > known {
         let reason = format!("its schema has version {found}, this program knows up to {known}");
         return Err(StoreError::Unavailable(reason).into());
@@ -101,8 +117,9 @@ fn refuse_newer(path: &Path) -> Result<(), Fault> {
 
 /// For a program that reads and does not migrate: the schema must be the one it knows.
 pub(crate) fn check_known(path: &Path) -> Result<(), Fault> {
-    refuse_newer(path)?;
-    let (found, known) = (found_version(path)?, known_version());
+    let db = open_unwritten(path)?;
+    refuse_newer(&db)?;
+    let (found, known) = (found_version(&db)?, known_version());
     if found < known {
         let reason = format!("its schema has version {found}, this program needs {known}");
         return Err(StoreError::Unavailable(reason).into());
@@ -110,10 +127,8 @@ pub(crate) fn check_known(path: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The version of the schema in the file; 0 without one.
-pub(crate) fn found_version(path: &Path) -> Result<i64, Fault> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags)?;
+/// The version of the schema; 0 without one.
+fn found_version(db: &Connection) -> Result<i64, Fault> {
     let history = "SELECT 1 FROM sqlite_schema WHERE name = 'refinery_schema_history'";
     if db.query_row(history, [], |_| Ok(())).optional()?.is_none() {
         return Ok(0);

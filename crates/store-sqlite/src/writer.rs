@@ -27,7 +27,7 @@ pub(crate) const WAITING: usize = 4_096;
 /// How many pages of log are worth a checkpoint: 16 MiB.
 const CHECKPOINT_PAGES: i32 = 4_096;
 
-/// From how many pages on readers are asked to let go of the log: 48 MiB (REL-005).
+/// From how many pages on the log must start over: 48 MiB (REL-005).
 const RESTART_PAGES: i32 = 3 * CHECKPOINT_PAGES;
 
 const BEGIN: &str = "BEGIN IMMEDIATE";
@@ -46,8 +46,11 @@ pub(crate) enum Work {
     /// An operation of the port
     Operation(Operation),
     /// Housekeeping: linking, purging, loading
-    Task(Box<dyn FnOnce(&Connection) -> Result<(), Fault> + Send>),
+    Task(Task),
 }
+
+/// Housekeeping, run in a savepoint like an operation.
+pub(crate) type Task = Box<dyn FnOnce(&Connection) -> Result<(), Fault> + Send>;
 
 /// Something to write, and who waits for it.
 pub(crate) struct Job {
@@ -223,19 +226,30 @@ impl Writer {
         if pages < self.put_off + CHECKPOINT_PAGES / 4 || self.has_failed() {
             return;
         }
-        let mode =
-            if pages < RESTART_PAGES { CheckpointMode::PASSIVE } else { CheckpointMode::RESTART };
-        match self.connection.wal_checkpoint_v2(Some(MAIN_DB), mode) {
-            Ok((log, done)) if log == done => self.put_off = 0,
-            Ok(_) => self.put_off = pages,
-            Err(error) => {
-                self.put_off = pages;
-                let fault = Fault::from(error);
+        self.put_off = match self.checkpoint_once(pages) {
+            Ok(true) => 0,
+            Ok(false) => pages,
+            Err(fault) => {
                 if fault.is_fatal() {
                     self.fail(&fault);
                 }
+                pages
             }
+        };
+    }
+
+    /// Whether the whole log is in the database now.
+    fn checkpoint_once(&self, pages: i32) -> Result<bool, Fault> {
+        let log = |mode| self.connection.wal_checkpoint_v2(Some(MAIN_DB), mode);
+        let (written, copied) = log(CheckpointMode::PASSIVE)?;
+        if written != copied {
+            return Ok(false);
         }
+        if pages >= RESTART_PAGES {
+            // Waits only for readers of some microseconds: those that began before the copy.
+            log(CheckpointMode::RESTART)?;
+        }
+        Ok(true)
     }
 }
 

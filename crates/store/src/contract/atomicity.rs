@@ -117,7 +117,7 @@ pub async fn neighbours_of_a_failing_operation_are_kept(store: Arc<dyn Store>) {
 /// in a document, read and written by many, loses nothing.
 pub async fn what_is_claimed_does_not_change_until_it_is_written(store: Arc<dyn Store>) {
     let mut counter = document(&acme(), "counter", None);
-    counter.body = "0".to_owned();
+    counter.body = String::from("0");
     put(&*store, &counter, Expect::New).await.unwrap();
     let adds = (0..200).map(|_| {
         let (store, counter) = (Arc::clone(&store), counter.clone());

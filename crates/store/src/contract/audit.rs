@@ -118,11 +118,12 @@ pub async fn sec_191_the_chain_verifies_and_its_heads_are_signed(store: Arc<dyn 
     assert_eq!(store.audit(&behind).await.unwrap(), rows[4..]);
 }
 
+type Tamper = fn(&mut Vec<AuditRow>);
+
 /// Edit, delete, reorder, insert: the first bad row is named.
 pub async fn sec_191_tampering_is_detected_at_the_first_bad_row(store: Arc<dyn Store>) {
     let rows = chained(&*store, 6).await;
     verify_chain(&rows).unwrap();
-    type Tamper = fn(&mut Vec<AuditRow>);
     let attacks: [(Tamper, usize, Broken); 7] = [
         (|rows| rows[2].body = rows[2].body.replace("test.2", "test.9"), 2, Broken::Content),
         (|rows| drop(rows.remove(3)), 3, Broken::Place),

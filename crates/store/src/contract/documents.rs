@@ -39,12 +39,12 @@ pub async fn a_version_grows_by_one_with_each_write(store: Arc<dyn Store>) {
     let mut document = document(&acme(), "orders", None);
     put(&*store, &document, Expect::New).await.unwrap();
     put(&*store, &document, Expect::Version(1)).await.unwrap();
-    document.body = "{\"changed\":true}".to_owned();
+    document.body = String::from("{\"changed\":true}");
     put(&*store, &document, Expect::Any).await.unwrap();
     let found = store.document(&key(&document)).await.unwrap().unwrap();
     assert_eq!((found.version, &found.body), (3, &document.body));
 
-    document.body = "{}".to_owned();
+    document.body = String::from("{}");
     for wrong in [0, 1, 2, 4] {
         let outcome = put(&*store, &document, Expect::Version(wrong)).await;
         assert!(matches!(outcome, Err(StoreError::Stale { kind: Kind::Application })), "{wrong}");

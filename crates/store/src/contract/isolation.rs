@@ -29,7 +29,7 @@ pub async fn sec_163_a_document_is_found_in_its_tenant_only(store: Arc<dyn Store
         assert_eq!(store.documents(&query).await.unwrap(), []);
     }
     let mut theirs = document(&other, "orders", Some("name"));
-    theirs.body = "{\"theirs\":true}".to_owned();
+    theirs.body = String::from("{\"theirs\":true}");
     put(&*store, &theirs, Expect::New).await.unwrap();
     let delete = Effect::Delete(other.clone(), Kind::Application, "orders".to_owned());
     write(&*store, delete.into()).await.unwrap();

@@ -23,11 +23,11 @@ pub async fn every_change_has_its_place(store: Arc<dyn Store>) {
     write(&*store, Effects::from(delete).and(revoke)).await.unwrap();
 
     let changes = store.changes(start, 100).await.unwrap();
-    let changed = |parent: &str| {
+    let expected = |parent: &str| {
         Changed::Document(Kind::Application, "a".to_owned(), Some(parent.to_owned()))
     };
     let what: Vec<_> = changes.iter().map(|change| change.what.clone()).collect();
-    assert_eq!(what, [changed("x"), changed("y"), changed("y"), Changed::Revocations]);
+    assert_eq!(what, [expected("x"), expected("y"), expected("y"), Changed::Revocations]);
     assert_eq!(changes[3].tenant, tenant("other"));
     assert!(changes.windows(2).all(|pair| pair[0].seq < pair[1].seq));
     assert_eq!(store.last_change().await.unwrap(), changes[3].seq);
