@@ -31,17 +31,25 @@ pub struct PresentedClient {
 enum Credential {
     /// The client only named itself
     None,
-    /// RFC 6749 §2.3.1. `raw` is the undecoded secret of a Basic header
-    Secret { method: ClientAuthMethod, secret: String, raw: Option<String> },
+    /// RFC 6749 §2.3.1
+    Secret(PresentedSecret),
     /// RFC 7523 §2.2
     Assertion(Box<Assertion>),
+}
+
+/// A secret, as it was meant and, from a Basic header, as it was written.
+struct PresentedSecret {
+    method: ClientAuthMethod,
+    /// `None` where a Basic header is not form-encoded
+    decoded: Option<String>,
+    raw: Option<String>,
 }
 
 impl std::fmt::Debug for Credential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::None => "None",
-            Self::Secret { .. } => "Secret(…)",
+            Self::Secret(_) => "Secret(…)",
             Self::Assertion(_) => "Assertion(…)",
         })
     }
@@ -69,7 +77,10 @@ pub enum ClientRefusal {
     /// The secret is wrong or has expired
     #[error("wrong client secret")]
     WrongSecret,
-    /// The assertion is not good
+    /// No key of the client signed the assertion
+    #[error("no registered key verifies the client assertion")]
+    WrongKey,
+    /// The client signed the assertion, and it is not good
     #[error("the client assertion is not valid: {0}")]
     BadAssertion(&'static str),
     /// The assertion was used before
@@ -88,14 +99,12 @@ impl PresentedClient {
             return Err(ClientRefusal::TwoMethods.into());
         }
         if let Some(header) = authorization {
-            let (named, secret, raw) = basic(header).ok_or(ClientRefusal::Malformed)?;
+            let (named, secret) = basic(header).ok_or(ClientRefusal::Malformed)?;
             // A body may repeat the id, but not contradict it.
             if id.is_some_and(|id| id != named) {
                 return Err(ClientRefusal::TwoMethods.into());
             }
-            let method = ClientAuthMethod::ClientSecretBasic;
-            let credential = Credential::Secret { method, secret, raw: Some(raw) };
-            return Ok(Self { id: named, credential });
+            return Ok(Self { id: named, credential: Credential::Secret(secret) });
         }
         if let Some(assertion) = assertion {
             let named = assertion.client().clone();
@@ -108,7 +117,7 @@ impl PresentedClient {
         let credential = match secret {
             Some(secret) => {
                 let method = ClientAuthMethod::ClientSecretPost;
-                Credential::Secret { method, secret, raw: None }
+                Credential::Secret(PresentedSecret { method, decoded: Some(secret), raw: None })
             }
             None => Credential::None,
         };
@@ -127,22 +136,21 @@ pub enum PresentError {
     Client(#[from] ClientRefusal),
 }
 
-/// `Basic`: canonical base64, one colon split, both parts form-decoded (RFC 6749 §2.3.1, SEC-055).
-/// Returns the id, the decoded secret and the raw secret.
-fn basic(header: &str) -> Option<(ClientId, String, String)> {
+/// `Basic`: canonical base64, one colon split, both parts form-decoded, no control characters
+/// (RFC 6749 §2.3.1, RFC 7617 §2, SEC-055).
+fn basic(header: &str) -> Option<(ClientId, PresentedSecret)> {
     let (scheme, value) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
     let pair = String::from_utf8(BASE64_STANDARD.decode(value).ok()?).ok()?;
-    if pair.bytes().any(|byte| byte.is_ascii_control()) {
-        return None;
-    }
-    let (id, raw) = pair.split_once(':')?;
+    let clean = |text: &str| !text.bytes().any(|byte| byte.is_ascii_control());
+    let (id, raw) = pair.split_once(':').filter(|_| clean(&pair))?;
     let id = ClientId::parse(&decode(id.as_bytes()).ok()?).ok()?;
-    // A secret that is not form-encoded may fail to decode; it can only match raw then.
-    let secret = decode(raw.as_bytes()).unwrap_or_default();
-    Some((id, secret, raw.to_owned()))
+    // A secret that is not form-encoded may fail to decode; it can only match as written then.
+    let decoded = decode(raw.as_bytes()).ok().filter(|secret| clean(secret));
+    let method = ClientAuthMethod::ClientSecretBasic;
+    Some((id, PresentedSecret { method, decoded, raw: Some(raw.to_owned()) }))
 }
 
 /// A registered client and what was made of its registration once: its parsed keys.
@@ -220,7 +228,9 @@ pub fn authenticate(
 ) -> Result<Authentication, ClientRefusal> {
     let Some(registered) = registered else {
         // The same work as for a known client, so that time tells nothing (SEC-056).
-        if let Credential::Secret { secret, .. } = &presented.credential {
+        if let Credential::Secret(PresentedSecret { decoded: Some(secret), .. }) =
+            &presented.credential
+        {
             let _ = context.digest_key.digest(secret);
         }
         return Err(ClientRefusal::Unknown);
@@ -228,21 +238,20 @@ pub fn authenticate(
     let client = &registered.client;
     match &presented.credential {
         Credential::None => match client.auth_method {
-            ClientAuthMethod::None => proven(client),
+            ClientAuthMethod::None => Ok(proven(client)),
             _ => Err(ClientRefusal::OtherMethod),
         },
-        Credential::Secret { method, secret, raw } => {
-            let raw = raw.as_deref().filter(|_| client.compat.basic_raw);
-            let fits = secret_fits(client, secret, raw, context);
+        Credential::Secret(secret) => {
+            let fits = secret_fits(client, secret, context);
             let takes_secrets = matches!(
                 client.auth_method,
                 ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost
             );
             let any = client.compat.any_secret_method && takes_secrets;
-            if client.auth_method != *method && !any {
+            if client.auth_method != secret.method && !any {
                 return Err(ClientRefusal::OtherMethod);
             }
-            if fits { proven(client) } else { Err(ClientRefusal::WrongSecret) }
+            if fits { Ok(proven(client)) } else { Err(ClientRefusal::WrongSecret) }
         }
         Credential::Assertion(assertion) => {
             if client.auth_method != ClientAuthMethod::PrivateKeyJwt {
@@ -254,19 +263,22 @@ pub fn authenticate(
     }
 }
 
-fn proven(client: &Arc<Client>) -> Result<Authentication, ClientRefusal> {
-    Ok(Authentication::Proven(AuthenticatedClient(Arc::clone(client))))
+fn proven(client: &Arc<Client>) -> Authentication {
+    Authentication::Proven(AuthenticatedClient(Arc::clone(client)))
 }
 
-/// Compares with every live secret, in constant time each. Both spellings of a Basic secret count
-/// where `compat.basic_raw` is on.
-fn secret_fits(client: &Client, secret: &str, raw: Option<&str>, context: AuthContext<'_>) -> bool {
+/// Compares with every live secret, in constant time each. The spelling of a Basic secret counts
+/// too where `compat.basic_raw` is on.
+fn secret_fits(client: &Client, secret: &PresentedSecret, context: AuthContext<'_>) -> bool {
     let live = |stored: &&StoredSecret| stored.expires.is_none_or(|end| context.now < end);
-    let digest = context.digest_key.digest(secret);
-    let raw = raw.map(|raw| context.digest_key.digest(raw));
-    client.secrets.iter().filter(live).fold(false, |fits, stored| {
-        fits | (stored.digest == digest) | raw.as_ref().is_some_and(|raw| stored.digest == *raw)
-    })
+    let raw = secret.raw.as_ref().filter(|_| client.compat.basic_raw);
+    let presented = secret.decoded.iter().chain(raw);
+    let presented: Vec<_> = presented.map(|text| context.digest_key.digest(text)).collect();
+    let hits = client.secrets.iter().filter(live).map(|stored| {
+        presented.iter().map(|digest| usize::from(stored.digest == *digest)).sum::<usize>()
+    });
+    // Counted to the end, so that time does not tell which one it was (SEC-056).
+    hits.sum::<usize>() > 0
 }
 
 impl AuthenticatedClient {

@@ -154,6 +154,7 @@ impl TokenError {
                 | ClientRefusal::Unknown
                 | ClientRefusal::OtherMethod
                 | ClientRefusal::WrongSecret
+                | ClientRefusal::WrongKey
                 | ClientRefusal::BadAssertion(_)
                 | ClientRefusal::Replayed,
             )

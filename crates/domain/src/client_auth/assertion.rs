@@ -90,22 +90,35 @@ impl Assertion {
     /// The payload, if a registered key signed it. Key and algorithm come from the registration
     /// (SEC-072…076); a `kid` only chooses among them.
     fn signed_payload(&self, keys: &JwkSet) -> Result<Vec<u8>, ClientRefusal> {
-        let refused = ClientRefusal::BadAssertion;
-        let malformed = |_| refused("it is no signed JWT");
-        let header = parse_compact(&self.compact).map_err(malformed)?.header;
+        // What is wrong so far is told to nobody, who may not be the client at all (SEC-056).
+        let parse = || parse_compact(&self.compact).map_err(|_| ClientRefusal::WrongKey);
+        let header = parse()?.header;
+        if !header.typ.as_deref().is_none_or(is_assertion_typ) {
+            return Err(ClientRefusal::WrongKey);
+        }
         for jwk in keys.keys() {
-            let named = header.kid.is_none() || header.kid.as_deref() == jwk.kid();
+            let named = match (&header.kid, jwk.kid()) {
+                (Some(kid), Some(known)) => kid == known,
+                _ => true,
+            };
             if !named || !jwk.fits(header.alg) {
                 continue;
             }
             let Ok(key) = VerifyingKey::from_jwk_for(jwk, header.alg) else { continue };
-            let token = parse_compact(&self.compact).map_err(malformed)?;
-            if let Ok(payload) = token.verify(&key) {
+            if let Ok(payload) = parse()?.verify(&key) {
                 return Ok(payload);
             }
         }
-        Err(refused("no registered key verifies it"))
+        Err(ClientRefusal::WrongKey)
     }
+}
+
+/// An assertion says `JWT`, what RFC 7523bis gives it, or nothing: a token of another kind that the
+/// client's key signed is none (SEC-082).
+fn is_assertion_typ(typ: &str) -> bool {
+    ["JWT", "client-authentication+jwt", "application/client-authentication+jwt"]
+        .iter()
+        .any(|known| typ.eq_ignore_ascii_case(known))
 }
 
 fn claimed_client(compact: &str) -> Option<ClientId> {

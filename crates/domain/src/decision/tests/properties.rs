@@ -91,6 +91,10 @@ fn some_case() -> impl Strategy<Value = Case> {
             if keep == 0 {
                 case.client.scopes = client.0;
             }
+            if keep % 2 == 0 {
+                case.client_assignments.clear();
+                case.subject.iter_mut().for_each(|subject| subject.assignments.clear());
+            }
             case.client.default_scopes = if keep < 2 { client.1 } else { Scopes::EMPTY };
             case.client.consent_bypass = client.3;
             if let Some(realm) = &mut case.realm {
@@ -281,6 +285,8 @@ proptest! {
     #[test]
     fn a_decision_holds_until_it_says(case in some_case()) {
         let record = case.record();
+        let ahead = record.holds_until().is_none_or(|until| case.now < until);
+        prop_assert!(ahead, "what is over already changes nothing");
         for second in 0..8 {
             let mut later = case.clone();
             later.now = at(NOW + second);
