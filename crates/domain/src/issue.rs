@@ -106,6 +106,40 @@ fn is_access_token_typ(typ: &str) -> bool {
     typ.eq_ignore_ascii_case(ACCESS_TOKEN_TYP)
 }
 
+/// A point in time as a claim. Whatever is no number of seconds since 1970 that can be makes the
+/// token unreadable; it never counts as absent (SEC-080).
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(try_from = "i64")]
+struct Seconds(i64);
+
+impl TryFrom<i64> for Seconds {
+    type Error = &'static str;
+
+    fn try_from(seconds: i64) -> Result<Self, Self::Error> {
+        jiff::Timestamp::from_second(seconds)
+            .ok()
+            .filter(|_| seconds >= 0)
+            .map(|_| Self(seconds))
+            .ok_or("not a point in time")
+    }
+}
+
+/// RFC 7519 §4.1.5: we write none, but it is a registered claim, and must not be malformed either.
+fn not_before<'de, D: serde::Deserializer<'de>>(reader: D) -> Result<Option<Seconds>, D::Error> {
+    Seconds::deserialize(reader).map(Some)
+}
+
+/// Our tokens are valid from when they are issued.
+fn check_start(iat: Seconds, nbf: Option<Seconds>) -> Result<(), Unreadable> {
+    let later = nbf.is_some_and(|nbf| nbf.0 > iat.0);
+    if later { Err(Unreadable("it starts later than it was issued")) } else { Ok(()) }
+}
+
+/// A text that has to say something.
+fn said(text: &str) -> Result<String, Unreadable> {
+    if text.is_empty() { Err(Unreadable("a claim is empty")) } else { Ok(text.to_owned()) }
+}
+
 /// The payload is not that of an access token of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an access token: {0}")]

@@ -101,9 +101,10 @@ impl Assertion {
                 (Some(kid), Some(known)) => kid == known,
                 _ => true,
             };
-            if !named || !jwk.fits(header.alg) {
+            if !named {
                 continue;
             }
+            // Fails where the algorithm is not that of the key (SEC-074).
             let Ok(key) = VerifyingKey::from_jwk_for(jwk, header.alg) else { continue };
             if let Ok(payload) = parse()?.verify(&key) {
                 return Ok(payload);

@@ -167,6 +167,13 @@ fn a_secret_that_does_not_decode_is_not_an_empty_one() {
 }
 
 #[test]
+fn sec_055_an_encoded_control_character_is_refused_like_a_plain_one() {
+    let odd = Client { secrets: vec![stored("a\nb", None)], ..client("shop") };
+    let refused = Err(TokenError::Client(R::WrongSecret));
+    assert_eq!(proven_id(Some(&header("shop:a%0ab")), "", &odd), refused);
+}
+
+#[test]
 fn compat_basic_raw_takes_both_spellings_of_a_secret_and_nothing_else() {
     let raw = Client { compat: Compat { basic_raw: true, ..Compat::default() }, ..shop() };
     for good in [RIGHT, "shop:s3cr:t%+"] {

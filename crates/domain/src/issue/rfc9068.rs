@@ -7,7 +7,7 @@ use grantor_oauth_types::name::{ClientId, RealmName};
 use grantor_oauth_types::scope::Scopes;
 use serde::{Deserialize, Serialize};
 
-use super::{AccessToken, Unreadable};
+use super::{AccessToken, Seconds, Unreadable, check_start, said};
 use crate::client::TokenProfile;
 
 /// The claims, in the order in which they are written. Duplicates and wrong types do not read
@@ -19,8 +19,8 @@ struct Claims<'a> {
     #[serde(borrow)]
     sub: Cow<'a, str>,
     aud: Audience,
-    exp: i64,
-    iat: i64,
+    exp: Seconds,
+    iat: Seconds,
     #[serde(borrow)]
     jti: Cow<'a, str>,
     #[serde(borrow)]
@@ -31,6 +31,8 @@ struct Claims<'a> {
     realm: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     gid: Option<GrantId>,
+    #[serde(default, skip_serializing, deserialize_with = "super::not_before")]
+    nbf: Option<Seconds>,
 }
 
 /// RFC 7519 §4.1.3: one string, or an array of them.
@@ -49,13 +51,14 @@ pub(super) fn write(token: &AccessToken, issuer: &str) -> Vec<u8> {
             [one] => Audience::One(one.clone()),
             many => Audience::Many(many.to_vec()),
         },
-        exp: token.exp,
-        iat: token.iat,
+        exp: Seconds(token.exp),
+        iat: Seconds(token.iat),
         jti: token.jti.as_deref().unwrap_or_default().into(),
         client_id: token.client.as_ref().map_or("", ClientId::as_str).into(),
         scope: token.scopes.to_string().into(),
         realm: token.realm.as_ref().map(|realm| realm.with_slash().into()),
         gid: token.gid,
+        nbf: None,
     };
     let mut payload = Vec::with_capacity(384);
     serde_json::to_writer(&mut payload, &claims).expect("a Vec takes every byte");
@@ -68,10 +71,11 @@ pub(super) fn read(payload: &[u8], issuer: &str) -> Result<AccessToken, Unreadab
     if claims.iss != issuer {
         return Err(Unreadable("it is from another issuer"));
     }
+    check_start(claims.iat, claims.nbf)?;
     let realm = claims.realm.as_deref().map(RealmName::parse_lenient).transpose();
     Ok(AccessToken {
         profile: TokenProfile::Rfc9068,
-        sub: claims.sub.into_owned(),
+        sub: said(&claims.sub)?,
         username: None,
         realm: realm.map_err(|_| Unreadable("its realm does not read"))?,
         client: Some(
@@ -80,12 +84,13 @@ pub(super) fn read(payload: &[u8], issuer: &str) -> Result<AccessToken, Unreadab
         ),
         scopes: Scopes::parse(&claims.scope).map_err(|_| Unreadable("its scope does not read"))?,
         audiences: match claims.aud {
-            Audience::One(one) => vec![one],
+            Audience::One(one) => vec![said(&one)?],
+            Audience::Many(many) if many.is_empty() => return Err(Unreadable("it is for nobody")),
             Audience::Many(many) => many,
         },
-        iat: claims.iat,
-        exp: claims.exp,
-        jti: Some(claims.jti.into_owned()),
+        iat: claims.iat.0,
+        exp: claims.exp.0,
+        jti: Some(said(&claims.jti)?),
         gid: claims.gid,
     })
 }

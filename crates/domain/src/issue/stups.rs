@@ -7,7 +7,7 @@ use grantor_oauth_types::name::{ClientId, RealmName};
 use grantor_oauth_types::scope::Scopes;
 use serde::{Deserialize, Serialize};
 
-use super::{AccessToken, Unreadable};
+use super::{AccessToken, Seconds, Unreadable, check_start, said};
 use crate::client::TokenProfile;
 
 /// The constant issuer of Plan B.
@@ -26,12 +26,14 @@ struct Claims<'a> {
     scope: Cow<'a, Scopes>,
     #[serde(borrow)]
     iss: Cow<'a, str>,
-    iat: i64,
-    exp: i64,
+    iat: Seconds,
+    exp: Seconds,
     #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
     azp: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     gid: Option<GrantId>,
+    #[serde(default, skip_serializing, deserialize_with = "super::not_before")]
+    nbf: Option<Seconds>,
 }
 
 pub(super) fn write(token: &AccessToken) -> Vec<u8> {
@@ -41,14 +43,22 @@ pub(super) fn write(token: &AccessToken) -> Vec<u8> {
         realm: token.realm.as_ref().map(RealmName::with_slash).unwrap_or_default().into(),
         scope: Cow::Borrowed(&token.scopes),
         iss: ISSUER.into(),
-        iat: token.iat,
-        exp: token.exp,
+        iat: Seconds(token.iat),
+        exp: Seconds(token.exp),
         azp: client.map(|client| client.as_str().into()),
         gid: token.gid,
+        nbf: None,
     };
     let mut payload = Vec::with_capacity(192);
     serde_json::to_writer(&mut payload, &claims).expect("a Vec takes every byte");
     payload
+}
+
+/// The member is always there. A client that speaks for itself is in no realm, and no API that
+/// compares realms may take it for a user of one (SEC-059).
+fn realm(text: &str) -> Result<Option<RealmName>, Unreadable> {
+    let realm = Some(text).filter(|text| !text.is_empty()).map(RealmName::parse_lenient);
+    realm.transpose().map_err(|_| Unreadable("its realm does not read"))
 }
 
 pub(super) fn read(payload: &[u8]) -> Result<AccessToken, Unreadable> {
@@ -57,20 +67,18 @@ pub(super) fn read(payload: &[u8]) -> Result<AccessToken, Unreadable> {
     if claims.iss != ISSUER {
         return Err(Unreadable("it is from another issuer"));
     }
+    check_start(claims.iat, claims.nbf)?;
     let client = claims.azp.as_deref().map(ClientId::parse).transpose();
     Ok(AccessToken {
         profile: TokenProfile::Stups,
-        username: Some(claims.sub.clone().into_owned()),
+        username: Some(said(&claims.sub)?),
         sub: claims.sub.into_owned(),
-        realm: Some(
-            RealmName::parse_lenient(&claims.realm)
-                .map_err(|_| Unreadable("its realm does not read"))?,
-        ),
+        realm: realm(&claims.realm)?,
         client: client.map_err(|_| Unreadable("its client does not read"))?,
         scopes: claims.scope.into_owned(),
         audiences: Vec::new(),
-        iat: claims.iat,
-        exp: claims.exp,
+        iat: claims.iat.0,
+        exp: claims.exp.0,
         jti: None,
         gid: claims.gid,
     })
