@@ -176,7 +176,7 @@ async fn exchange(
         .append_pair("after", &position.cursor.to_string())
         .append_pair("wait", &wait.as_secs().to_string());
     let etag = position.etag.as_ref().filter(|_| position.whole);
-    let answer = core.fetch.get(&url, "application/jwt", etag, wait).await?;
+    let answer = core.fetch.get(&url, "application/jose, application/jwt", etag, wait).await?;
     match answer.status {
         StatusCode::OK => {
             let token = std::str::from_utf8(&answer.body).map_err(|_| FeedError::Malformed)?;

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +33,9 @@ const KEEP_ACTIVE: Duration = Duration::from_mins(1);
 const KEEP_INACTIVE: Duration = Duration::from_secs(5);
 /// For how long either is kept although the revocation feed had news since.
 const KEEP_THROUGH_NEWS: Duration = Duration::from_millis(500);
+/// For how long nobody asks after a question failed: a server that is away must not make every
+/// request wait until it gives up.
+const PAUSE: Duration = Duration::from_millis(500);
 /// How many questions are open at once.
 const MAX_OPEN: usize = 64;
 /// How many answers are kept.
@@ -104,6 +108,10 @@ impl Credentials {
     }
 }
 
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// What became of a token.
 #[derive(Clone, Debug)]
 enum Outcome {
@@ -129,6 +137,8 @@ pub(crate) struct Introspector {
     kept: Cache<[u8; 32], Kept>,
     open: Mutex<HashMap<[u8; 32], Question>>,
     slots: Semaphore,
+    /// Until then, in milliseconds on the monotonic clock, nobody asks: the server is away
+    away_until: AtomicU64,
 }
 
 impl fmt::Debug for Introspector {
@@ -144,7 +154,12 @@ impl Introspector {
             kept: Cache::new(CAPACITY),
             open: Mutex::default(),
             slots: Semaphore::new(MAX_OPEN),
+            away_until: AtomicU64::new(0),
         }
+    }
+
+    fn is_away(&self, now: Duration) -> bool {
+        millis(now) < self.away_until.load(Ordering::Relaxed)
     }
 
     pub(crate) fn covers(&self, token: &str) -> bool {
@@ -195,6 +210,7 @@ pub(crate) async fn introspect(
 
 async fn answer(core: &Arc<Core>, key: [u8; 32], token: &str) -> Result<Outcome, NotReady> {
     let introspector = core.introspector.as_ref().ok_or(NotReady::Introspection)?;
+    let _open = Open { introspector, key };
     let (asked, generation) = (core.clock.monotonic(), core.feed.generation());
     let asking = tokio::time::timeout(TIMEOUT, ask(core, introspector, token));
     let outcome = asking.await.unwrap_or(Err(NotReady::Introspection));
@@ -202,12 +218,27 @@ async fn answer(core: &Arc<Core>, key: [u8; 32], token: &str) -> Result<Outcome,
         let outcome = outcome.clone();
         introspector.kept.insert(key, Kept { outcome, asked, generation });
     }
-    introspector.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
     outcome
+}
+
+/// A question that is open until this is dropped, however it ends.
+struct Open<'a> {
+    introspector: &'a Introspector,
+    key: [u8; 32],
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        let mut open = self.introspector.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.remove(&self.key);
+    }
 }
 
 async fn ask(core: &Core, introspector: &Introspector, token: &str) -> Result<Outcome, NotReady> {
     let _slot = introspector.slots.acquire().await.map_err(|_| NotReady::Introspection)?;
+    if introspector.is_away(core.clock.monotonic()) {
+        return Err(NotReady::Introspection);
+    }
     let endpoints = core.endpoints().ok_or(NotReady::Starting)?;
     let url = endpoints.introspection.as_ref().ok_or(NotReady::Introspection)?;
     let mut form = vec![("token", token), ("token_type_hint", "access_token")];
@@ -221,6 +252,8 @@ async fn ask(core: &Core, introspector: &Introspector, token: &str) -> Result<Ou
     let body = core.fetch.post_form(url, &form, basic).await.and_then(Answer::ok);
     let body = body.map_err(|error| {
         tracing::warn!(%error, "introspection failed");
+        let until = core.clock.monotonic() + PAUSE;
+        introspector.away_until.store(millis(until), Ordering::Relaxed);
         NotReady::Introspection
     })?;
     read(core, &body).ok_or_else(|| {

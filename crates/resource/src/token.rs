@@ -194,3 +194,6 @@ impl From<ClaimError> for TokenFault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

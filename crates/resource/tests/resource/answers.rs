@@ -4,6 +4,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use axum::routing::get;
+use proptest::prelude::*;
+
 use grantor_resource::{
     Caller, Denied, Owner, OwnerOr, Protect, Reach, Refusal, Require, all_of, any_of,
 };
@@ -260,4 +262,34 @@ fn sec_186_a_rule_that_asks_for_nothing_does_not_start() {
 #[should_panic(expected = "is no scope")]
 fn sec_186_a_rule_that_nobody_meets_does_not_start() {
     let _ = Require::scopes(["sales order"]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Whatever stands in the headers, the answer is a refusal of the client and never a fault.
+    #[test]
+    fn no_authorization_header_is_served_or_crashes(
+        headers in prop::collection::vec(
+            prop_oneof![
+                "Bearer [A-Za-z0-9_-]{0,20}(\\.[A-Za-z0-9_=-]{0,20}){0,4}",
+                "[bB]earer .{0,40}",
+                "[ -~]{0,40}",
+            ],
+            0..3,
+        ),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let status = runtime.block_on(async {
+            let world = World::new().await;
+            let mut sent = request("GET", "/", &[]);
+            for header in headers {
+                if let Ok(value) = axum::http::HeaderValue::from_bytes(header.as_bytes()) {
+                    sent.headers_mut().append("authorization", value);
+                }
+            }
+            send(world.api(Require::authenticated()), sent).await.status
+        });
+        prop_assert!(status == 400 || status == 401, "{status}");
+    }
 }

@@ -166,3 +166,32 @@ async fn sec_186_wrong_credentials_and_an_absent_server_are_503() {
     assert_eq!(world.refusal(OPAQUE).await, unavailable);
     assert_eq!(asked(&world), 1);
 }
+
+#[tokio::test]
+async fn while_the_server_is_away_nobody_waits_for_it() {
+    let world = world().await;
+    world.server.down.store(true, Ordering::SeqCst);
+    let unavailable = Some(Refusal::Unavailable(NotReady::Introspection));
+    assert_eq!(world.refusal(OPAQUE).await, unavailable);
+    world.server.down.store(false, Ordering::SeqCst);
+    assert_eq!(world.refusal(OPAQUE).await, unavailable);
+    world.advance(1);
+    assert_eq!(world.refusal(OPAQUE).await, None);
+}
+
+#[tokio::test]
+async fn sec_189_neither_tokens_nor_secrets_are_printed() {
+    let introspection = Introspection::of_opaque_tokens("rs1", "s:cret");
+    let printed = format!("{introspection:?}");
+    let body = introspection.clone().with_secret_in_body("rs1", "s:cret");
+    let world = World::with(|builder| builder.introspect(introspection)).await;
+    *world.server.introspection.lock().unwrap() = active(&world);
+    let caller = world.verifier.verify(OPAQUE).await.unwrap();
+    let good = world.good_token();
+    world.verifier.verify(&good).await.unwrap();
+    let denied = world.verifier.verify("a.b.c").await.unwrap_err();
+    let printed = format!("{printed} {body:?} {:?} {caller:?} {denied:?} {denied}", world.verifier);
+    for secret in ["s:cret", "cnMxOnMlM0FjcmV0", OPAQUE, &good, "gnt_1", "a.b.c"] {
+        assert!(!printed.contains(secret), "{secret}");
+    }
+}

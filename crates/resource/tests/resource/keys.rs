@@ -172,3 +172,21 @@ fn sec_186_a_verifier_that_could_not_work_in_the_background_does_not_start() {
     let refused = Verifier::builder("https://as.example", "api").start();
     assert!(matches!(refused, Err(ConfigError::NoRuntime)));
 }
+
+#[tokio::test]
+async fn the_background_work_ends_with_the_last_verifier() {
+    let World { server, clock, verifier, .. } = World::new().await;
+    let other = verifier.clone();
+    drop(verifier);
+    let later = |n: usize| {
+        let (server, clock) = (&server, &clock);
+        async move {
+            clock.advance(61);
+            soon().await;
+            assert_eq!(server.jwks_fetches.load(Ordering::SeqCst), n);
+        }
+    };
+    later(2).await;
+    drop(other);
+    later(2).await;
+}

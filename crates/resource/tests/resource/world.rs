@@ -58,6 +58,12 @@ impl Heard {
     }
 }
 
+impl TestClock {
+    pub(crate) fn advance(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
+}
+
 impl World {
     /// A world in which everything works.
     pub(crate) async fn new() -> Self {
@@ -91,7 +97,7 @@ impl World {
 
     /// Lets time pass, for the server as well.
     pub(crate) fn advance(&self, seconds: i64) {
-        self.clock.0.fetch_add(seconds * 1000, Ordering::SeqCst);
+        self.clock.advance(seconds);
         self.server.now.fetch_add(seconds, Ordering::SeqCst);
     }
 
