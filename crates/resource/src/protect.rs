@@ -37,10 +37,9 @@ impl Protect {
     }
 
     async fn admit(&self, parts: &mut Parts) -> Result<(), Denied> {
-        // A caller that an outer layer put there was verified for another verifier.
-        parts.extensions.remove::<Caller>();
         let caller = self.verifier.authenticate(parts).await?;
         self.require.check(&parts.method, &caller).map_err(|refusal| caller.denied(refusal))?;
+        // Takes the place of a caller that an outer layer verified by other rules.
         parts.extensions.insert(caller);
         Ok(())
     }

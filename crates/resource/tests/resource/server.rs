@@ -39,6 +39,9 @@ pub(crate) struct Server {
     pub(crate) revocations: Mutex<Vec<RevocationEntry>>,
     /// How many entries a delta has
     pub(crate) page: AtomicUsize,
+    /// Whether answers without news wait
+    pub(crate) holds: AtomicBool,
+    pub(crate) polls: AtomicUsize,
     /// Cursors below are refused
     pub(crate) oldest: AtomicI64,
     pub(crate) now: AtomicI64,
@@ -62,6 +65,8 @@ pub(crate) async fn serve(key: SigningKey, now: i64) -> Arc<Server> {
         delta_typ: Mutex::new(DELTA_TYP),
         revocations: Mutex::default(),
         page: AtomicUsize::new(2),
+        holds: AtomicBool::new(true),
+        polls: AtomicUsize::new(0),
         oldest: AtomicI64::new(0),
         now: AtomicI64::new(now),
         news: Notify::new(),
@@ -119,6 +124,7 @@ async fn feed(
     Query(query): Query<FeedQuery>,
     headers: HeaderMap,
 ) -> Response {
+    server.polls.fetch_add(1, Ordering::SeqCst);
     if query.after != 0 && query.after < server.oldest.load(Ordering::SeqCst) {
         return StatusCode::GONE.into_response();
     }
@@ -130,7 +136,8 @@ async fn feed(
     news.as_mut().enable();
     let matches = headers.get(IF_NONE_MATCH).is_some_and(|etag| *etag == *server.etag());
     if matches {
-        let _ = tokio::time::timeout(Duration::from_secs(query.wait), news).await;
+        let wait = if server.holds.load(Ordering::SeqCst) { query.wait } else { 0 };
+        let _ = tokio::time::timeout(Duration::from_secs(wait), news).await;
         if headers.get(IF_NONE_MATCH).is_some_and(|etag| *etag == *server.etag()) {
             return StatusCode::NOT_MODIFIED.into_response();
         }
