@@ -36,11 +36,13 @@ pub enum Kind {
     Consent,
     /// [`crate::signing_key::SigningKeyRecord`]
     SigningKey,
+    /// [`crate::data_key::DataKey`]
+    DataKey,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Tenant,
         Self::Realm,
         Self::User,
@@ -52,6 +54,7 @@ impl Kind {
         Self::Assignment,
         Self::Consent,
         Self::SigningKey,
+        Self::DataKey,
     ];
 
     /// The name of the kind, and of its table.
@@ -68,6 +71,7 @@ impl Kind {
             Self::Assignment => "assignment",
             Self::Consent => "consent",
             Self::SigningKey => "signing_key",
+            Self::DataKey => "data_key",
         }
     }
 }

@@ -26,6 +26,7 @@ pub mod audit;
 pub mod client;
 pub mod client_auth;
 pub mod consent;
+pub mod data_key;
 pub mod decision;
 pub mod document;
 mod document_default;

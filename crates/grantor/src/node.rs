@@ -58,9 +58,12 @@ pub(crate) async fn run(config: &Config, store: Arc<dyn Store>) -> anyhow::Resul
     let clock = SystemClock;
     let name = &config.settings.default_tenant;
     seed::first_start(&*store, name, &config.issuer, &config.hosts, clock.now()).await?;
+    let secrets = Secrets::open(open_keyring(config)?, &*store, name, clock.now())
+        .await
+        .hint("if the master key was changed, name the old one in keys.older_master_key_files")?;
     let node = Node {
         store,
-        secrets: Arc::new(Secrets::derive(open_keyring(config)?)),
+        secrets: Arc::new(secrets),
         passwords: PasswordPool::start(&config.passwords).map_err(|e| anyhow!("{e}"))?,
         clock: Arc::new(clock),
         settings: config.settings.clone(),
@@ -74,9 +77,7 @@ pub(crate) async fn run(config: &Config, store: Arc<dyn Store>) -> anyhow::Resul
         let socket = bind(address).await?;
         listeners.push(Listener { socket, tls: None, face: Face::Operations });
     }
-    start(node, listeners)
-        .await
-        .hint("if the master key was changed, name the old one in keys.older_master_key_files")
+    Ok(start(node, listeners).await?)
 }
 
 async fn bind(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {

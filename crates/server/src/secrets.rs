@@ -1,14 +1,18 @@
-//! What the server derives from its master key: one key per purpose, none of them stored.
+//! What the server derives from its root key: one key per purpose, none of them stored.
 
 use std::fmt;
 
 use grantor_crypto::digest::{DigestKey, KeyedDigest};
 use grantor_crypto::fingerprint::Fingerprinter;
-use grantor_crypto::seal::Keyring;
+use grantor_crypto::seal::{Keyring, MasterKey};
 use grantor_crypto::secret::{LookupSecret, SecretKind};
 use grantor_crypto::token::{TokenKey, TokenSealer};
+use grantor_domain::data_key::{DataKey, ROOT};
+use grantor_domain::document::DocumentKey;
 use grantor_oauth_types::id::GrantId;
 use grantor_oauth_types::name::TenantName;
+use grantor_store::{Claim, Effects, Expect, Store, StoreError, operations};
+use jiff::Timestamp;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -16,6 +20,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 /// The derived keys.
 pub struct Secrets {
     keyring: Keyring,
+    root: Keyring,
     /// Of client secrets at rest (SEC-056)
     pub client_digest: DigestKey,
     /// Of the tags that tell our refresh tokens from guesses
@@ -38,15 +43,48 @@ const TAG_BYTES: usize = 12;
 const TAG_CHARS: usize = 16;
 
 impl Secrets {
-    /// Derives every key.
-    pub fn derive(keyring: Keyring) -> Self {
+    /// Derives every key from the root key, which the master keys open.
+    pub fn derive(keyring: Keyring, root: [u8; 32]) -> Self {
+        let root = Keyring::new(MasterKey::from_bytes(root), []);
         Self {
-            client_digest: DigestKey::new(&keyring.derive("client-secret-digest")),
-            refresh_tag: DigestKey::new(&keyring.derive("refresh-token-tag")),
-            page_tokens: sealer(&keyring, "page-token"),
-            fingerprints: Fingerprinter::new(&keyring.derive("log-fingerprint")),
+            client_digest: DigestKey::new(&root.derive("client-secret-digest")),
+            refresh_tag: DigestKey::new(&root.derive("refresh-token-tag")),
+            page_tokens: sealer(&root, "page-token"),
+            fingerprints: Fingerprinter::new(&root.derive("log-fingerprint")),
             keyring,
+            root,
         }
+    }
+
+    /// Opens the root key, or makes it at first start: of several nodes one does.
+    pub async fn open(
+        keyring: Keyring,
+        store: &dyn Store,
+        tenant: &TenantName,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let context = DataKey::seal_context(tenant, ROOT);
+        let fresh = DataKey {
+            tenant: tenant.clone(),
+            purpose: ROOT.to_owned(),
+            sealed: BASE64_URL_SAFE_NO_PAD
+                .encode(keyring.seal(context.as_bytes(), &grantor_crypto::random::bytes::<32>())),
+            created: now,
+        };
+        let claim = Claim::Document(DocumentKey::id::<DataKey>(tenant, ROOT));
+        let kept = operations::judge(store, vec![claim], move |claimed| {
+            Ok(match claimed.document::<DataKey>(0)? {
+                Some(found) => (found.value, Effects::NONE),
+                None => (fresh.clone(), Effects::NONE.put(&fresh, Expect::New)),
+            })
+        })
+        .await?;
+        let damaged =
+            || StoreError::Corrupt("the root key does not open under the master key".into());
+        let sealed = BASE64_URL_SAFE_NO_PAD.decode(&kept.sealed).map_err(|_| damaged())?;
+        let root = keyring.open(context.as_bytes(), &sealed).map_err(|_| damaged())?;
+        let root = root.as_slice().try_into().map_err(|_| damaged())?;
+        Ok(Self::derive(keyring, root))
     }
 
     /// What seals rows at rest.
@@ -54,9 +92,9 @@ impl Secrets {
         &self.keyring
     }
 
-    /// What seals the reference tokens of a tenant; tokens of older master keys still open.
+    /// What seals the reference tokens of a tenant.
     pub fn reference_tokens(&self, tenant: &TenantName) -> TokenSealer {
-        sealer(&self.keyring, &format!("reference-token/{tenant}"))
+        sealer(&self.root, &format!("reference-token/{tenant}"))
     }
 
     /// Makes a refresh token of a grant: lookup id, secret, and a tag by which we know later that
@@ -85,25 +123,16 @@ impl Secrets {
     }
 }
 
-fn sealer(keyring: &Keyring, label: &str) -> TokenSealer {
-    let mut keys = keyring.derive_all(label).into_iter().enumerate().map(|(age, key)| {
-        // The id only has to tell the few keys apart: two bytes of the key's own digest.
-        let digest = grantor_crypto::digest::sha256(&*key);
-        let id = u16::from_be_bytes([digest[0], digest[1]]);
-        (age, TokenKey::new(id, &key))
-    });
-    let current = keys.next().map(|(_, key)| key).expect("a keyring has a current key");
-    TokenSealer::new(current, keys.map(|(_, key)| key))
+fn sealer(root: &Keyring, label: &str) -> TokenSealer {
+    TokenSealer::new(TokenKey::new(0, &root.derive(label)), [])
 }
 
 #[cfg(test)]
 mod tests {
-    use grantor_crypto::seal::MasterKey;
-
     use super::*;
 
     fn secrets() -> Secrets {
-        Secrets::derive(Keyring::new(MasterKey::generate(), []))
+        Secrets::derive(Keyring::new(MasterKey::generate(), []), grantor_crypto::random::bytes())
     }
 
     #[test]

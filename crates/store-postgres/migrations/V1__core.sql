@@ -142,6 +142,18 @@ CREATE TABLE "signing_key" (
 CREATE UNIQUE INDEX signing_key_name ON "signing_key" (tenant, name) WHERE name IS NOT NULL;
 CREATE INDEX signing_key_parent ON "signing_key" (tenant, parent, id) WHERE parent IS NOT NULL;
 
+CREATE TABLE "data_key" (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id TEXT COLLATE "C" NOT NULL,
+    name TEXT COLLATE "C",
+    parent TEXT COLLATE "C",
+    version BIGINT NOT NULL,
+    body TEXT NOT NULL,
+    CONSTRAINT data_key_id PRIMARY KEY (tenant, id)
+);
+CREATE UNIQUE INDEX data_key_name ON "data_key" (tenant, name) WHERE name IS NOT NULL;
+CREATE INDEX data_key_parent ON "data_key" (tenant, parent, id) WHERE parent IS NOT NULL;
+
 -- Who is in which group, derived from the bodies of groups in the same transaction.
 CREATE TABLE group_member (
     tenant TEXT COLLATE "C" NOT NULL,

@@ -113,6 +113,7 @@ const SCOPE: DocumentSql = statements!("scope");
 const ASSIGNMENT: DocumentSql = statements!("assignment");
 const CONSENT: DocumentSql = statements!("consent");
 const SIGNING_KEY: DocumentSql = statements!("signing_key");
+const DATA_KEY: DocumentSql = statements!("data_key");
 
 const fn sql(kind: Kind) -> &'static DocumentSql {
     match kind {
@@ -127,6 +128,7 @@ const fn sql(kind: Kind) -> &'static DocumentSql {
         Kind::Assignment => &ASSIGNMENT,
         Kind::Consent => &CONSENT,
         Kind::SigningKey => &SIGNING_KEY,
+        Kind::DataKey => &DATA_KEY,
     }
 }
 

@@ -151,6 +151,19 @@ CREATE TABLE "signing_key" (
 CREATE UNIQUE INDEX signing_key_name ON "signing_key" (tenant, name) WHERE name IS NOT NULL;
 CREATE INDEX signing_key_parent ON "signing_key" (tenant, parent, id) WHERE parent IS NOT NULL;
 
+CREATE TABLE "data_key" (
+    tenant TEXT NOT NULL,
+    id TEXT NOT NULL,
+    name TEXT,
+    parent TEXT,
+    version INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    checksum BLOB NOT NULL,
+    PRIMARY KEY (tenant, id)
+) STRICT;
+CREATE UNIQUE INDEX data_key_name ON "data_key" (tenant, name) WHERE name IS NOT NULL;
+CREATE INDEX data_key_parent ON "data_key" (tenant, parent, id) WHERE parent IS NOT NULL;
+
 -- Who is in which group, derived from the bodies of groups in the same transaction.
 CREATE TABLE group_member (
     tenant TEXT NOT NULL,

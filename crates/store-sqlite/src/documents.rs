@@ -106,6 +106,7 @@ const SCOPE: DocumentSql = statements!("scope");
 const ASSIGNMENT: DocumentSql = statements!("assignment");
 const CONSENT: DocumentSql = statements!("consent");
 const SIGNING_KEY: DocumentSql = statements!("signing_key");
+const DATA_KEY: DocumentSql = statements!("data_key");
 
 const fn sql(kind: Kind) -> &'static DocumentSql {
     match kind {
@@ -120,6 +121,7 @@ const fn sql(kind: Kind) -> &'static DocumentSql {
         Kind::Assignment => &ASSIGNMENT,
         Kind::Consent => &CONSENT,
         Kind::SigningKey => &SIGNING_KEY,
+        Kind::DataKey => &DATA_KEY,
     }
 }
 

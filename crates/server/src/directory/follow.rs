@@ -84,6 +84,8 @@ impl Directory {
                 }
                 _ => self.forget_everybody(),
             },
+            // Read once, at start; sealing it anew changes nothing.
+            Kind::DataKey => {}
             // Memberships and applications reach many; they change rarely.
             Kind::Group | Kind::Application => self.forget_everybody(),
         }
