@@ -99,7 +99,12 @@ pub(crate) async fn load(pool: &Pool, source: DumpSource) -> Result<(), StoreErr
 }
 
 async fn write(connection: &mut Connection, mut source: DumpSource) -> Result<Vec<Step>, Fault> {
-    connection.begin_as("BEGIN; SET LOCAL statement_timeout TO 0").await?;
+    connection
+        .begin_as(
+            "BEGIN; SET LOCAL statement_timeout TO 0; \
+             SET LOCAL idle_in_transaction_session_timeout TO 0",
+        )
+        .await?;
     refuse_if_not_empty(connection).await?;
     let mut last = Vec::new();
     loop {

@@ -9,3 +9,4 @@ mod proxy;
 mod schema;
 mod support;
 mod tls;
+mod turns;

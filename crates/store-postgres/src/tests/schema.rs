@@ -68,3 +68,16 @@ async fn rel_030_a_schema_that_needs_a_newer_program_is_refused_without_writing(
     let after: Option<i64> = client.query_one(&written, &[]).await.unwrap().get(0);
     assert_eq!(before, after);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rel_031_a_migration_cut_off_at_any_moment_is_completed_by_the_next() {
+    let schema = Schema::new();
+    for millis in (0..60).step_by(3) {
+        let cut = std::time::Duration::from_millis(millis);
+        // Dropped in the middle, as a killed process would be: its connection ends.
+        let _ = tokio::time::timeout(cut, PostgresStore::connect(schema.config())).await;
+        schema.store().await;
+        let client = client(&url()).await;
+        client.batch_execute(&format!("DROP SCHEMA {} CASCADE", schema.0)).await.unwrap();
+    }
+}
