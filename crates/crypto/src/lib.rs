@@ -12,11 +12,13 @@
 //! | [`jwe`] | compact encryption (RFC 7516) |
 //! | [`secret`], [`digest`] | bearer secrets, and the forms of them that may be stored |
 //! | [`seal`], [`token`] | authenticated encryption at rest, and of reference tokens |
+//! | [`chunks`] | authenticated encryption of long files |
 //! | [`password`], [`pool`] | password hashes, and the bounded pool that computes them |
 //! | [`random`], [`fingerprint`] | chance, and what a log may say about a secret |
 
 pub mod alg;
 mod base64url;
+pub mod chunks;
 pub mod digest;
 pub mod fingerprint;
 pub mod json;

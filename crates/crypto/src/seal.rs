@@ -122,7 +122,7 @@ pub enum OpenError {
     #[error("not a sealed value")]
     Malformed,
     /// Sealed under a master key that is not in the ring.
-    #[error("sealed under a master key that is not at hand")]
+    #[error("sealed under the master key {0}, which is not at hand")]
     UnknownKey(KeyId),
     /// Altered, or sealed for another place.
     #[error("the sealed value was altered, or belongs elsewhere")]
@@ -157,6 +157,12 @@ impl Keyring {
     #[must_use]
     pub fn current_id(&self) -> KeyId {
         self.current().master.id
+    }
+
+    /// The names of all keys, the current one first; in the order of [`Self::derive_all`].
+    #[must_use]
+    pub fn ids(&self) -> Vec<KeyId> {
+        self.keys.iter().map(|key| key.master.id).collect()
     }
 
     fn current(&self) -> &RingKey {

@@ -2,12 +2,14 @@
 
 pub mod audit;
 mod keys;
+pub mod rewrap;
+pub mod withdraw;
 
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-pub use keys::{rotate, tend};
+pub use keys::{KeyDesk, rotate, tend};
 
 use crate::app::App;
 
@@ -27,6 +29,7 @@ pub fn start(app: &App) -> JoinSet<()> {
     jobs.spawn(tend_keys(app.clone()));
     jobs.spawn(purge(app.clone()));
     jobs.spawn(audit::run(app.clone()));
+    jobs.spawn(rewrap::run(app.clone()));
     jobs.spawn({
         let app = app.clone();
         async move { app.audit.run(app.store.clone(), app.clock.clone()).await }

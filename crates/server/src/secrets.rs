@@ -4,7 +4,7 @@ use std::fmt;
 
 use grantor_crypto::digest::{DigestKey, KeyedDigest};
 use grantor_crypto::fingerprint::Fingerprinter;
-use grantor_crypto::seal::{Keyring, MasterKey};
+use grantor_crypto::seal::{Keyring, MasterKey, OpenError};
 use grantor_crypto::secret::{LookupSecret, SecretKind};
 use grantor_crypto::token::{TokenKey, TokenSealer};
 use grantor_domain::data_key::{DataKey, ROOT};
@@ -41,6 +41,16 @@ impl fmt::Debug for Secrets {
 /// cost a request.
 const TAG_BYTES: usize = 12;
 const TAG_CHARS: usize = 16;
+
+/// The master key is not the one that the database was sealed under (REL-027).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the master key does not fit the database: its root key is {why}; at hand: {have}")]
+pub struct WrongMasterKey {
+    /// Why the root key does not open
+    pub why: OpenError,
+    /// The names of the keys at hand
+    pub have: String,
+}
 
 impl Secrets {
     /// Derives every key from the root key, which the master keys open.
@@ -79,10 +89,11 @@ impl Secrets {
             })
         })
         .await?;
-        let damaged =
-            || StoreError::Corrupt("the root key does not open under the master key".into());
+        let damaged = || StoreError::Corrupt("the root key does not read".to_owned());
         let sealed = BASE64_URL_SAFE_NO_PAD.decode(&kept.sealed).map_err(|_| damaged())?;
-        let root = keyring.open(context.as_bytes(), &sealed).map_err(|_| damaged())?;
+        let root = keyring.open(context.as_bytes(), &sealed).map_err(|why| {
+            StoreError::refused(WrongMasterKey { why, have: format!("{keyring:?}") })
+        })?;
         let root = root.as_slice().try_into().map_err(|_| damaged())?;
         Ok(Self::derive(keyring, root))
     }
@@ -153,5 +164,41 @@ mod tests {
         assert!(secrets.read_refresh_token(&format!("{forged}AAAAAAAAAAAAAAAA")).is_none());
         let (other, _) = self::secrets().mint_refresh_token(grant);
         assert!(secrets.read_refresh_token(&other).is_none());
+    }
+
+    #[tokio::test]
+    async fn sec_094_a_new_master_key_ends_nothing_and_the_old_one_can_go() {
+        use grantor_domain::tenant::{Tenant, TenantSettings};
+
+        let folder = tempfile::tempdir().unwrap();
+        let config = grantor_store_sqlite::StoreConfig::new(folder.path().join("a.db"));
+        let store = grantor_store_sqlite::SqliteStore::open(config).unwrap();
+        let (name, now) = (TenantName::parse("main").unwrap(), Timestamp::UNIX_EPOCH);
+        let tenant = Tenant {
+            name: name.clone(),
+            issuer: "https://a.example".to_owned(),
+            hosts: Vec::new(),
+            enabled: true,
+            settings: TenantSettings::default(),
+        };
+        let effects = Effects::NONE.put(&tenant, Expect::New);
+        operations::write(&store, effects).await.unwrap();
+        let open = |ring| Secrets::open(ring, &store, &name, now);
+        let (old, new) = (MasterKey::generate(), MasterKey::generate());
+        let before = open(Keyring::new(old.clone(), [])).await.unwrap();
+        let digest = before.client_digest.digest("a secret");
+        let (token, _) = before.mint_refresh_token(GrantId::new(5, [3; 10]));
+
+        let refused = open(Keyring::new(new.clone(), [])).await.unwrap_err();
+        assert!(matches!(&refused, StoreError::Refused(why) if why.is::<WrongMasterKey>()));
+        let both = Keyring::new(new.clone(), [old]);
+        let done = crate::jobs::rewrap::rewrap(&store, &both, |_| ()).await.unwrap();
+        assert_eq!((done.seen, done.sealed), (1, 1));
+        let done = crate::jobs::rewrap::rewrap(&store, &both, |_| ()).await.unwrap();
+        assert_eq!((done.seen, done.sealed), (1, 0));
+
+        let after = open(Keyring::new(new, [])).await.unwrap();
+        assert!(after.client_digest.verify("a secret", &digest));
+        assert!(after.read_refresh_token(&token).is_some());
     }
 }

@@ -12,13 +12,14 @@ use grantor_domain::signing_key::SigningKeyRecord;
 use grantor_domain::tenant::Tenant;
 use grantor_oauth_types::name::TenantName;
 use grantor_store::{
-    Claim, DocumentQuery, Documents as _, Effects, Expect, StoreError, operations,
+    Claim, DocumentQuery, Documents as _, Effects, Expect, Store, StoreError, operations,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::app::{App, new_id};
 use crate::directory::{TenantView, make_key};
+use crate::secrets::Secrets;
 
 /// More keys than this in one tenant are not looked through.
 const MOST: usize = 1_000;
@@ -71,8 +72,7 @@ async fn ensure(
     rotate(app, tenant, alg, ahead, newest.map(|key| key.kid.clone()), "system").await
 }
 
-/// Makes a new key that signs `ahead` seconds from now; the key before it signs until then. Of two
-/// nodes that try at once one does (REL-026).
+/// Makes a new key that signs `ahead` seconds from now, and takes it in; see [`KeyDesk::rotate`].
 pub async fn rotate(
     app: &App,
     tenant: &TenantName,
@@ -82,51 +82,122 @@ pub async fn rotate(
     actor: &str,
 ) -> Result<(), StoreError> {
     let now = app.clock.now();
-    let active_from = now
-        .saturating_add(SignedDuration::from_secs(ahead_seconds.into()))
-        .unwrap_or(Timestamp::MAX);
-    let (secrets, name) = (Arc::clone(&app.secrets), tenant.clone());
-    // RSA keys take a moment: not on a worker that answers requests.
-    let made =
-        tokio::task::spawn_blocking(move || make_key(&name, alg, &secrets, now, active_from));
-    let record = made
+    let desk = KeyDesk { store: &*app.store, secrets: &app.secrets, actor, now };
+    desk.rotate(tenant, alg, ahead_seconds, newest).await?;
+    app.directory.catch_up(now).await
+}
+
+/// Who changes keys, where and when: the server, or a command on the host.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyDesk<'a> {
+    /// Where keys are kept
+    pub store: &'a dyn Store,
+    /// What seals them
+    pub secrets: &'a Arc<Secrets>,
+    /// Who does it, as audit events name it
+    pub actor: &'a str,
+    /// When
+    pub now: Timestamp,
+}
+
+impl KeyDesk<'_> {
+    /// Makes a new key that signs `ahead` seconds from now; the key before it, `newest`, signs
+    /// until then. Of two nodes that try at once one does (REL-026). Returns the new key, or
+    /// `None` when `newest` is not the newest any more.
+    pub async fn rotate(
+        &self,
+        tenant: &TenantName,
+        alg: Algorithm,
+        ahead_seconds: u32,
+        newest: Option<String>,
+    ) -> Result<Option<String>, StoreError> {
+        let ahead = SignedDuration::from_secs(ahead_seconds.into());
+        let active_from = self.now.saturating_add(ahead).unwrap_or(Timestamp::MAX);
+        let record = self.make(tenant, alg, active_from).await?;
+        // The claim on the tenant makes nodes take turns; the second finds that the first was
+        // quicker.
+        let claims = Self::claims(tenant, alg);
+        let event = self.created(&record);
+        operations::judge(self.store, claims, move |claimed| {
+            let keys = claimed.children::<SigningKeyRecord>(1)?;
+            let current = keys.into_iter().filter(|found| found.value.is_current());
+            let current = current.max_by_key(|found| found.value.active_from);
+            if current.as_ref().map(|found| &found.value.kid) != newest.as_ref() {
+                return Ok((None, Effects::NONE));
+            }
+            let mut effects = Effects::NONE;
+            if let Some(mut before) = current {
+                before.value.retired = Some(active_from);
+                effects = effects.put(&before.value, Expect::Version(before.version));
+            }
+            let effects = effects.put(&record, Expect::New).audit(event.clone());
+            Ok((Some(record.kid.clone()), effects))
+        })
         .await
-        .map_err(|error| StoreError::Unavailable(error.to_string()))?
-        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-    // The claim on the tenant makes nodes take turns; the second finds that the first was quicker.
-    let claims = vec![
-        Claim::Document(DocumentKey::id::<Tenant>(tenant, tenant.as_str())),
-        Claim::Children {
+    }
+
+    /// The newest key of an algorithm that is in use or will be.
+    pub async fn newest(
+        &self,
+        tenant: &TenantName,
+        alg: Algorithm,
+    ) -> Result<Option<String>, StoreError> {
+        let query = DocumentQuery::of::<SigningKeyRecord>(tenant, MOST).under(alg.as_str());
+        let records = self.store.list::<SigningKeyRecord>(&query).await?;
+        let current = records.into_iter().map(|found| found.value).filter(|key| key.is_current());
+        Ok(current.max_by_key(|key| key.active_from).map(|key| key.kid))
+    }
+
+    /// Makes a key.
+    pub(super) async fn make(
+        &self,
+        tenant: &TenantName,
+        alg: Algorithm,
+        active_from: Timestamp,
+    ) -> Result<SigningKeyRecord, StoreError> {
+        let (secrets, name, now) = (Arc::clone(self.secrets), tenant.clone(), self.now);
+        // RSA keys take a moment: not on a worker that answers requests.
+        let made =
+            tokio::task::spawn_blocking(move || make_key(&name, alg, &secrets, now, active_from));
+        made.await
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?
+            .map_err(|error| StoreError::Unavailable(error.to_string()))
+    }
+
+    /// The tenant, and its keys of an algorithm.
+    pub(super) fn claims(tenant: &TenantName, alg: Algorithm) -> Vec<Claim> {
+        vec![
+            Claim::Document(DocumentKey::id::<Tenant>(tenant, tenant.as_str())),
+            Claim::Children {
+                tenant: tenant.clone(),
+                kind: SigningKeyRecord::KIND,
+                parent: alg.as_str().to_owned(),
+            },
+        ]
+    }
+
+    pub(super) fn created(&self, record: &SigningKeyRecord) -> AuditEvent {
+        let detail = json!({ "alg": record.alg, "active_from": record.active_from });
+        self.event(&record.tenant, "key.created", format!("signing_key/{}", record.kid), detail)
+    }
+
+    pub(super) fn event(
+        &self,
+        tenant: &TenantName,
+        kind: &str,
+        subject: String,
+        detail: serde_json::Value,
+    ) -> AuditEvent {
+        AuditEvent {
+            id: new_id(self.now),
             tenant: tenant.clone(),
-            kind: SigningKeyRecord::KIND,
-            parent: alg.as_str().to_owned(),
-        },
-    ];
-    let event = AuditEvent {
-        id: new_id(now),
-        tenant: tenant.clone(),
-        at: now,
-        kind: "key.created".to_owned(),
-        outcome: AuditOutcome::Done,
-        actor: actor.to_owned(),
-        subject: Some(format!("signing_key/{}", record.kid)),
-        address: None,
-        detail: json!({ "alg": alg, "active_from": active_from }),
-    };
-    operations::judge(&*app.store, claims, move |claimed| {
-        let keys = claimed.children::<SigningKeyRecord>(1)?;
-        let current = keys.into_iter().filter(|found| found.value.is_current());
-        let current = current.max_by_key(|found| found.value.active_from);
-        if current.as_ref().map(|found| &found.value.kid) != newest.as_ref() {
-            return Ok(((), Effects::NONE));
+            at: self.now,
+            kind: kind.to_owned(),
+            outcome: AuditOutcome::Done,
+            actor: self.actor.to_owned(),
+            subject: Some(subject),
+            address: None,
+            detail,
         }
-        let mut effects = Effects::NONE;
-        if let Some(mut before) = current {
-            before.value.retired = Some(active_from);
-            effects = effects.put(&before.value, Expect::Version(before.version));
-        }
-        Ok(((), effects.put(&record, Expect::New).audit(event.clone())))
-    })
-    .await?;
-    app.directory.catch_up(app.clock.now()).await
+    }
 }
