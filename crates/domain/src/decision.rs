@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::consent::ConsentStatus;
 
-pub use explain::{Explanation, explain};
+pub use explain::{ExplainedStep, Explanation, explain};
 pub use facts::{Facts, GrantFacts, SubjectFacts};
 pub use record::{RecordedDecision, RecordedFacts};
 

@@ -137,6 +137,11 @@ impl Params {
         values
     }
 
+    /// The names of what was sent and not taken yet, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// Whether a parameter was sent, if only an empty one.
     pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)

@@ -14,11 +14,18 @@
 //! | [`directory`] | what a node remembers of the registry, and how it keeps up      |
 //! | [`tokens`]    | making access tokens, and finding out what one is worth         |
 //! | [`audit`]     | issue events on their way into the log                          |
+//! | [`access`]    | who may manage what                                             |
+//! | [`api`]       | the management API                                              |
+//! | [`seed`]      | what a tenant begins with                                       |
+//! | [`bootstrap`] | the first administrator                                         |
 //! | [`jobs`]      | what has to be done from time to time                           |
 
+pub mod access;
+pub mod api;
 pub mod app;
 pub mod audit;
 pub mod audit_events;
+pub mod bootstrap;
 pub mod clock;
 pub mod decisions;
 pub mod dialects;

@@ -24,6 +24,8 @@ pub enum Guard {
     Client,
     /// Whoever has a token: the answer is about that token
     Token,
+    /// Whoever has the one-time secret in the body
+    Secret,
     /// A caller of the management API, with this permission
     Permit(&'static str),
 }
@@ -98,6 +100,7 @@ pub fn public() -> Routes {
         .add(Guard::Client, Method::POST, "/oauth2/revoke", revoke::post)
         .merge(stups::routes())
         .body_limit(FORM_LIMIT)
+        .merge(crate::api::routes())
 }
 
 /// Everything the operations listener answers.
@@ -106,6 +109,7 @@ pub fn operations() -> Routes {
         .add(Guard::Open, Method::GET, "/healthz", health::live)
         .add(Guard::Open, Method::GET, "/readyz", health::ready)
         .add(Guard::Open, Method::GET, "/metrics", metrics)
+        .add(Guard::Open, Method::GET, "/api/v1/openapi.json", crate::api::described)
 }
 
 async fn metrics(axum::extract::State(app): axum::extract::State<App>) -> String {

@@ -27,6 +27,8 @@ pub struct Secrets {
     refresh_tag: DigestKey,
     /// Of page tokens (SEC-165)
     pub page_tokens: TokenSealer,
+    /// Of the secret that makes the first administrator (SEC-168)
+    pub bootstrap: TokenSealer,
     /// Of fingerprints in logs (SEC-189)
     pub fingerprints: Fingerprinter,
 }
@@ -60,6 +62,7 @@ impl Secrets {
             client_digest: DigestKey::new(&root.derive("client-secret-digest")),
             refresh_tag: DigestKey::new(&root.derive("refresh-token-tag")),
             page_tokens: sealer(&root, "page-token"),
+            bootstrap: sealer(&root, "bootstrap-secret"),
             fingerprints: Fingerprinter::new(&root.derive("log-fingerprint")),
             keyring,
             root,

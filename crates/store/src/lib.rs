@@ -247,6 +247,11 @@ impl Claimed {
         Self { found }
     }
 
+    /// Everything that was found, in the order of the claims.
+    pub fn iter(&self) -> impl Iterator<Item = &Found> {
+        self.found.iter()
+    }
+
     /// What was found under the claim with this number. Asking for another sort than was claimed
     /// is a mistake in the operation.
     pub fn document<D: Document>(&self, claim: usize) -> Result<Option<Versioned<D>>, StoreError> {

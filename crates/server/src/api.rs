@@ -1,0 +1,79 @@
+//! The management API, `/api/v1`: everything that is configured, by people with permits.
+//!
+//! | what comes in      | goes through          |
+//! |--------------------|-----------------------|
+//! | who, and may he    | [`crate::access`]     |
+//! | JSON, preconditions| [`body`]              |
+//! | lists              | [`page`]              |
+//! | list, read, write  | [`resource`]          |
+//! | one atomic change  | [`write`]             |
+//! | a refusal          | [`problem`]           |
+//!
+//! A file per resource says what may be read and written of it, and nothing else. Rules are those
+//! of [`grantor_domain::registry`]: the same for making and for changing (SEC-152), and the same
+//! that the essentials dialect and `grantor apply` meet.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+use utoipa::openapi::OpenApi;
+
+use crate::routes::Routes;
+
+pub(crate) mod applications;
+pub(crate) mod assignments;
+mod body;
+pub(crate) mod clients;
+mod decisions;
+pub(crate) mod description;
+pub(crate) mod groups;
+mod hanging;
+mod me;
+mod page;
+mod power;
+mod problem;
+pub(crate) mod realms;
+pub(crate) mod resource;
+pub(crate) mod resource_types;
+mod schemas;
+pub(crate) mod scopes;
+pub(crate) mod users;
+pub(crate) mod write;
+
+pub(crate) use me::described;
+pub use problem::{FieldError, Problem};
+
+use description::Api;
+
+/// What every path of the API begins with.
+pub const BASE: &str = "/api/v1";
+
+/// The longest body, in bytes (SEC-007).
+const BODY_LIMIT: usize = 1024 * 1024;
+
+/// What is escaped in a segment of a path (RFC 3986 §3.3).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Every route of the API.
+pub fn routes() -> Routes {
+    everything().into_routes().body_limit(BODY_LIMIT)
+}
+
+/// The description of the API in OpenAPI 3.1.
+pub fn openapi() -> OpenApi {
+    everything().into_openapi()
+}
+
+fn everything() -> Api {
+    let api = Api::default()
+        .resource::<realms::Realms>()
+        .resource::<users::Users>()
+        .resource::<groups::Groups>()
+        .resource::<applications::Applications>()
+        .resource::<clients::Clients>()
+        .resource::<resource_types::ResourceTypes>()
+        .resource::<scopes::CatalogueScopes>()
+        .resource::<assignments::Assignments>();
+    let api = clients::more(api);
+    let api = users::more(api);
+    let api = decisions::more(api);
+    me::more(api)
+}

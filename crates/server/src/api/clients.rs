@@ -1,0 +1,439 @@
+//! Clients, and their secrets: shown once, rotated with an overlap (SEC-159, SEC-160).
+
+use std::collections::BTreeSet;
+
+use axum::extract::{Path, State};
+use axum::http::{Method, Response, StatusCode};
+use grantor_crypto::alg::Algorithm;
+use grantor_crypto::secret::{BearerSecret, SecretKind};
+use grantor_domain::client::{Client, Compat, StoredSecret, TokenFormat, TokenProfile};
+use grantor_domain::consent::Consent;
+use grantor_domain::document::{Document as _, DocumentKey, Kind};
+use grantor_domain::params::Params;
+use grantor_domain::registry::MAX_LIVE_SECRETS;
+use grantor_oauth_types::client_auth::ClientAuthMethod;
+use grantor_oauth_types::grant_type::GrantType;
+use grantor_oauth_types::name::{ApplicationId, ClientId, RealmName, TenantName};
+use grantor_oauth_types::scope::{ScopeToken, Scopes};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Problem;
+use super::body::{JsonBody, Precondition};
+use super::description::{Api, Operation, with_key};
+use super::hanging::{self, Hanging};
+use super::resource::{Filter, Resource, at_location, by_id, no_content, read_new, with_etag};
+use super::schemas::CompatShape;
+use super::write::{self, Consequences};
+use crate::access::{Caller, ClientRead, ClientWrite, Permission as _, Permit, is_permission};
+use crate::app::App;
+use crate::jobs;
+use crate::reply::json;
+use crate::routes::Guard;
+
+/// How long the secret before goes on working, in seconds, unless the caller says so (SEC-160).
+const USUAL_OVERLAP: u32 = 86_400;
+
+/// The longest overlap, in seconds.
+const LONGEST_OVERLAP: u32 = 90 * 86_400;
+
+/// What may be written of a client.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ClientBody)]
+pub(crate) struct Body {
+    /// For people: consent pages, lists
+    #[serde(default)]
+    name: String,
+    /// The application it belongs to
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    application: Option<ApplicationId>,
+    /// A disabled client gets nothing
+    #[serde(default = "yes")]
+    enabled: bool,
+    /// Its one way to authenticate: `client_secret_basic`, `client_secret_post`,
+    /// `private_key_jwt` or `none`
+    #[schema(value_type = String)]
+    auth_method: ClientAuthMethod,
+    /// Public keys for `private_key_jwt`, a JWK set
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    jwks: Option<serde_json::Value>,
+    /// Only these work: `client_credentials`, `refresh_token`, `password`
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    grant_types: BTreeSet<GrantType>,
+    /// Which realms' users it may act for; empty is every realm
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    realms: Vec<RealmName>,
+    /// What it may ask for
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    scopes: Scopes,
+    /// What it gets when it asks for nothing; empty is the realm's default
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    default_scopes: Scopes,
+    /// The identifiers of the resource server this client is: it may introspect their tokens
+    #[serde(default)]
+    audiences: Vec<String>,
+    /// How its tokens read: `rfc9068` or `stups`
+    #[serde(default)]
+    #[schema(value_type = String)]
+    token_profile: TokenProfile,
+    /// What its tokens are made of: `jwt` or `reference`
+    #[serde(default)]
+    #[schema(value_type = String)]
+    token_format: TokenFormat,
+    /// Which algorithm signs its tokens; the tenant's otherwise
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    signing_alg: Option<Algorithm>,
+    /// How long its access tokens live, in seconds; realm or tenant decide otherwise
+    #[serde(default)]
+    access_token_seconds: Option<u32>,
+    /// Whether its users are not asked for consent, because the company answers for it
+    #[serde(default)]
+    consent_bypass: bool,
+    /// Weaker behaviour that old peers need; all off
+    #[serde(default)]
+    #[schema(value_type = CompatShape, required = false)]
+    compat: Compat,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A client.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Client)]
+pub(crate) struct View {
+    /// Its identifier
+    id: String,
+    #[serde(flatten)]
+    body: Body,
+    /// The secrets that it has, without themselves
+    secrets: Vec<SecretView>,
+}
+
+/// A secret, without itself.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Secret)]
+struct SecretView {
+    /// When it was made
+    #[schema(value_type = String, format = DateTime)]
+    created: Timestamp,
+    /// When it stops to work
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires: Option<Timestamp>,
+}
+
+/// `/api/v1/clients`
+#[derive(Debug)]
+pub(crate) enum Clients {}
+
+impl Resource for Clients {
+    type Entity = Client;
+    type Body = Body;
+    type View = View;
+    type Read = ClientRead;
+    type Write = ClientWrite;
+
+    const NAME: &'static str = "client";
+    const PATH: &'static str = "clients";
+    const KEY: Option<&'static str> = Some("id");
+    const FILTERS: &'static [&'static str] = &["application"];
+    const CREATES: bool = false;
+
+    fn filter(_: &TenantName, params: &mut Params) -> Result<Filter, Problem> {
+        let read = |text: &str| ApplicationId::parse(text).ok();
+        let filter = Filter::under(params, "application", read, |id| id.to_string())?;
+        Ok(filter.unwrap_or(Filter::All))
+    }
+
+    fn at(tenant: &TenantName, id: &str) -> Option<DocumentKey> {
+        by_id::<Client, ClientId>(tenant, id)
+    }
+
+    fn view(client: &Client) -> View {
+        let client = client.clone();
+        let shown =
+            |secret: &StoredSecret| SecretView { created: secret.created, expires: secret.expires };
+        View {
+            id: client.id.to_string(),
+            secrets: client.secrets.iter().map(shown).collect(),
+            body: Body {
+                name: client.name,
+                application: client.application,
+                enabled: client.enabled,
+                auth_method: client.auth_method,
+                jwks: client.jwks,
+                grant_types: client.grant_types,
+                realms: client.realms,
+                scopes: client.scopes,
+                default_scopes: client.default_scopes,
+                audiences: client.audiences,
+                token_profile: client.token_profile,
+                token_format: client.token_format,
+                signing_alg: client.signing_alg,
+                access_token_seconds: client.access_token_seconds,
+                consent_bypass: client.consent_bypass,
+                compat: client.compat,
+            },
+        }
+    }
+
+    fn create(key: &str, body: Body, caller: &Caller) -> Result<Client, Problem> {
+        let id = ClientId::parse(key).map_err(|e| Problem::field("/id", e.to_string()))?;
+        Ok(written(caller.context.tenant.tenant.name.clone(), id, Vec::new(), body))
+    }
+
+    fn replace(before: &Client, body: Body) -> Result<Client, Problem> {
+        // A secret does not outlive the method that used it.
+        let secrets = match takes_secret(body.auth_method) {
+            true => before.secrets.clone(),
+            false => Vec::new(),
+        };
+        Ok(written(before.tenant.clone(), before.id.clone(), secrets, body))
+    }
+
+    /// A client gets what it is registered for, at most: whoever holds its credentials does.
+    async fn power(_: &App, client: &Client) -> Result<Vec<ScopeToken>, Problem> {
+        let scopes = client.scopes.iter().chain(client.default_scopes.iter());
+        Ok(scopes.filter(|scope| is_permission(scope)).cloned().collect())
+    }
+
+    /// A key of the algorithm that the client's tokens are signed with.
+    async fn prepare(app: &App, caller: &Caller, client: &Client) -> Result<(), Problem> {
+        let (view, now) = (&caller.context.tenant, caller.context.now);
+        match client.signing_alg {
+            Some(alg) if !view.keys.algorithms(now).contains(&alg) => {
+                let tenant = &view.tenant.name;
+                Ok(jobs::rotate(app, tenant, alg, 0, None, &caller.actor).await?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn consequences(
+        app: &App,
+        caller: &Caller,
+        before: &Client,
+        after: Option<&Client>,
+    ) -> Result<Consequences, Problem> {
+        let mut then = Consequences::default();
+        if after.is_none_or(|after| before.enabled && !after.enabled) {
+            then.end_client(&caller.context, &before.id);
+            end_nameless(app, caller, before, &mut then).await?;
+        }
+        Ok(then)
+    }
+
+    /// Consents to it too: another client of this name must not inherit them.
+    async fn hanging(app: &App, client: &Client) -> Result<Hanging, Problem> {
+        let to_this = |consent: &Consent| consent.client == client.id;
+        let consents = hanging::all::<Consent>(app, &client.tenant, to_this).await?;
+        Ok(Hanging {
+            children: vec![(Kind::Assignment, format!("client/{}", client.id))],
+            others: consents.iter().map(|consent| (Kind::Consent, consent.id())).collect(),
+            ..Hanging::default()
+        })
+    }
+}
+
+/// A STUPS token need not say whose it is (`stups.md` 2.9). Those of the application's service
+/// user, which such a client gets for itself, are ended by their subject.
+async fn end_nameless(
+    app: &App,
+    caller: &Caller,
+    client: &Client,
+    then: &mut Consequences,
+) -> Result<(), Problem> {
+    if client.token_profile == TokenProfile::Stups
+        && let Some(entry) = app.directory.client(&client.tenant, &client.id).await?
+        && let Some(service) = &entry.service_user
+    {
+        then.end_user(&caller.context, &service.user);
+    }
+    Ok(())
+}
+
+const fn takes_secret(method: ClientAuthMethod) -> bool {
+    matches!(method, ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost)
+}
+
+fn written(tenant: TenantName, id: ClientId, secrets: Vec<StoredSecret>, body: Body) -> Client {
+    Client {
+        tenant,
+        id,
+        name: body.name,
+        application: body.application,
+        enabled: body.enabled,
+        auth_method: body.auth_method,
+        secrets,
+        jwks: body.jwks,
+        grant_types: body.grant_types,
+        realms: body.realms,
+        scopes: body.scopes,
+        default_scopes: body.default_scopes,
+        audiences: body.audiences,
+        token_profile: body.token_profile,
+        token_format: body.token_format,
+        signing_alg: body.signing_alg,
+        access_token_seconds: body.access_token_seconds,
+        consent_bypass: body.consent_bypass,
+        compat: body.compat,
+    }
+}
+
+/// Adds the routes that only clients have.
+pub(super) fn more(mut api: Api) -> Api {
+    let write = Guard::Permit(ClientWrite::SCOPE);
+    let body = with_key(Clients::KEY, &api.schema::<Body>());
+    let made = api.schema::<NewClient>();
+    let rotation = api.schema::<RotationBody>();
+    let secret = api.schema::<NewSecret>();
+    let create =
+        Operation::new("clients", "create_client", "Create a client; shows its secret once");
+    let rotate =
+        Operation::new("clients", "rotate_client_secret", "Make a new secret; shows it once");
+    let end = "End every secret but the newest";
+    api.add(write, &Method::POST, "/clients", post, create.takes(body).answers(201, made))
+        .add(
+            write,
+            &Method::POST,
+            "/clients/{id}/secrets",
+            rotate_secret,
+            rotate.takes(rotation).answers(201, secret),
+        )
+        .add(
+            write,
+            &Method::DELETE,
+            "/clients/{id}/secrets/previous",
+            end_previous,
+            Operation::new("clients", "end_previous_client_secret", end),
+        )
+}
+
+/// A client that was made, and its secret: shown this once.
+#[derive(Serialize, ToSchema)]
+struct NewClient {
+    #[serde(flatten)]
+    client: View,
+    /// For clients that authenticate with one
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<String>,
+}
+
+async fn post(
+    State(app): State<App>,
+    permit: Permit<ClientWrite>,
+    body: JsonBody,
+) -> Result<Response<axum::body::Body>, Problem> {
+    let mut client = read_new::<Clients>(&permit.caller, body)?;
+    let client_secret = takes_secret(client.auth_method).then(|| {
+        let (text, stored) = mint(&app, permit.caller.context.now);
+        client.secrets.push(stored);
+        text
+    });
+    write::create::<Clients>(&app, &permit.caller, &client).await?;
+    let made = NewClient { client: Clients::view(&client), client_secret };
+    let response = with_etag(json::private(StatusCode::CREATED, &made), 1);
+    Ok(at_location::<Clients>(response, &client))
+}
+
+/// A new secret: the text for the caller, the digest for the store.
+pub(crate) fn mint(app: &App, now: Timestamp) -> (String, StoredSecret) {
+    let text = BearerSecret::mint(SecretKind::ClientSecret).reveal();
+    let digest = app.secrets.client_digest.digest(&text);
+    (text, StoredSecret { digest, created: now, expires: None })
+}
+
+/// How a secret is rotated.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RotationBody {
+    /// How long the one before goes on working, in seconds: a day unless it is said, at most 90
+    #[serde(default)]
+    overlap_seconds: Option<u32>,
+}
+
+/// The secret that was made: shown this once.
+#[derive(Serialize, ToSchema)]
+struct NewSecret {
+    client_secret: String,
+    #[schema(value_type = String, format = DateTime)]
+    created: Timestamp,
+}
+
+async fn rotate_secret(
+    State(app): State<App>,
+    permit: Permit<ClientWrite>,
+    Path(id): Path<String>,
+    body: JsonBody,
+) -> Result<Response<axum::body::Body>, Problem> {
+    let RotationBody { overlap_seconds } = body.read()?;
+    let overlap = overlap_seconds.unwrap_or(USUAL_OVERLAP);
+    if overlap > LONGEST_OVERLAP {
+        return Err(Problem::field("/overlap_seconds", format!("at most {LONGEST_OVERLAP}")));
+    }
+    let now = permit.caller.context.now;
+    let (client_secret, stored) = mint(&app, now);
+    let until = now.saturating_add(SignedDuration::from_secs(overlap.into()));
+    let until = until.unwrap_or(Timestamp::MAX);
+    change_secrets(&app, &permit.caller, &id, "client.secret_rotated", |client| {
+        if !takes_secret(client.auth_method) {
+            return Err(Problem::conflict("the client authenticates without a secret"));
+        }
+        let mut live = live_secrets(&client.secrets, now);
+        // Of three the oldest dies at once.
+        let surplus = (live.len() + 1).saturating_sub(MAX_LIVE_SECRETS);
+        live.drain(..surplus);
+        for secret in &mut live {
+            secret.expires = Some(secret.expires.map_or(until, |end| end.min(until)));
+        }
+        live.push(stored.clone());
+        live.retain(|secret| secret.expires.is_none_or(|end| now < end));
+        Ok(live)
+    })
+    .await?;
+    Ok(json::private(StatusCode::CREATED, &NewSecret { client_secret, created: now }))
+}
+
+async fn end_previous(
+    State(app): State<App>,
+    permit: Permit<ClientWrite>,
+    Path(id): Path<String>,
+) -> Result<Response<axum::body::Body>, Problem> {
+    let now = permit.caller.context.now;
+    change_secrets(&app, &permit.caller, &id, "client.secret_ended", |client| {
+        let mut live = live_secrets(&client.secrets, now);
+        Ok(live.pop().into_iter().collect())
+    })
+    .await?;
+    Ok(no_content())
+}
+
+/// Those that work, oldest first.
+fn live_secrets(secrets: &[StoredSecret], now: Timestamp) -> Vec<StoredSecret> {
+    let live = secrets.iter().filter(|secret| secret.expires.is_none_or(|end| now < end));
+    live.cloned().collect()
+}
+
+async fn change_secrets(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    kind: &str,
+    rule: impl Fn(&Client) -> Result<Vec<StoredSecret>, Problem> + Send + Sync,
+) -> Result<(), Problem> {
+    let key = Clients::at(&caller.context.tenant.tenant.name, id).ok_or_else(Problem::not_found)?;
+    let expected = Precondition::Any;
+    let change = write::Change { key: &key, expected: &expected, kind, more: &|_, _| {} };
+    let rule = |client: &Client| rule(client).map(|secrets| Client { secrets, ..client.clone() });
+    write::change::<Clients>(app, caller, change, rule).await.map(|_| ())
+}

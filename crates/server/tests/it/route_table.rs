@@ -1,0 +1,94 @@
+//! Rules that hold for every route, the ones of next year included.
+
+use grantor_server::routes::{self, Guard, Route};
+use grantor_testkit::{Answer, TestServer};
+use jiff::SignedDuration;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+async fn call(server: &TestServer, route: &Route, token: Option<&str>) -> Answer {
+    let path = route.path.replace("{id}", "x").replace("{kid}", "x").replace("{rt}", "xx");
+    let method = Method::from_bytes(route.method.as_str().as_bytes()).unwrap();
+    let mut request = server.request(method, &path).header("content-type", "application/json");
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    Answer::of(request).await
+}
+
+fn guarded() -> impl Iterator<Item = Route> {
+    let table = routes::public().table().to_vec();
+    table.into_iter().filter(|route| matches!(route.guard, Guard::Permit(_)))
+}
+
+#[tokio::test]
+async fn sec_161_no_guarded_route_answers_without_the_permission() {
+    let server = TestServer::start().await;
+    let admin = server.admin_token().await;
+    let client = json!({
+        "id": "nobody",
+        "auth_method": "client_secret_basic",
+        "grant_types": ["client_credentials"],
+        "scopes": ["uid"],
+    });
+    let client = server.post("/api/v1/clients", &admin, &client).await;
+    let secret = client.body["client_secret"].as_str().unwrap();
+    let weak = server.client_token("nobody", secret, Some("uid")).await;
+    let elsewhere = TestServer::start().await;
+    let foreign = elsewhere.admin_token().await;
+    assert!(guarded().count() > 40, "the table is not empty");
+
+    for route in guarded() {
+        let name = format!("{} {}", route.method, route.path);
+        let none = call(&server, &route, None).await;
+        assert_eq!(none.status, StatusCode::UNAUTHORIZED, "{name}");
+        // SEC-188: no error code where no token was sent.
+        assert_eq!(none.header("www-authenticate"), "Bearer realm=\"grantor\"", "{name}");
+        for (what, token) in [("garbage", "x"), ("another tenant's", foreign.as_str())] {
+            let answer = call(&server, &route, Some(token)).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{name} {what}");
+            assert!(answer.header("www-authenticate").contains("invalid_token"), "{name}");
+        }
+        let Guard::Permit(scope) = route.guard else { unreachable!("filtered") };
+        let answer = call(&server, &route, Some(&weak)).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{name}");
+        let challenge = answer.header("www-authenticate");
+        assert!(challenge.contains("insufficient_scope") && challenge.contains(scope), "{name}");
+    }
+
+    server.clock.advance(SignedDuration::from_hours(1));
+    for route in guarded() {
+        let answer = call(&server, &route, Some(&admin)).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{} expired", route.path);
+    }
+    elsewhere.stop().await;
+    server.stop().await;
+}
+
+#[test]
+fn sec_161_every_route_of_the_api_has_a_guard() {
+    for route in routes::public().table() {
+        if route.path.starts_with("/api/") {
+            assert!(!matches!(route.guard, Guard::Open | Guard::Client), "{}", route.path);
+        }
+    }
+}
+
+#[test]
+fn the_description_and_the_route_table_agree() {
+    let described = serde_json::to_value(grantor_server::api::openapi()).unwrap();
+    assert_eq!(described["openapi"], "3.1.0");
+    let mut in_table = 0;
+    for route in routes::public().table().iter().filter(|r| r.path.starts_with("/api/v1/")) {
+        let method = route.method.as_str().to_ascii_lowercase();
+        let operation = &described["paths"][&route.path][&method];
+        assert!(operation.is_object(), "{method} {} is not described", route.path);
+        if let Guard::Permit(scope) = route.guard {
+            assert_eq!(operation["security"][0]["bearer"][0], scope, "{}", route.path);
+        }
+        in_table += 1;
+    }
+    let paths = described["paths"].as_object().unwrap();
+    let operations: usize = paths.values().map(|item| item.as_object().unwrap().len()).sum();
+    assert_eq!(operations, in_table, "something is described that is not there");
+}

@@ -1,0 +1,232 @@
+//! A node that answers on a port of its own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use grantor_crypto::pool::PasswordPool;
+use grantor_crypto::seal::{Keyring, MasterKey};
+use grantor_oauth_types::name::{ClientId, TenantName};
+use grantor_server::app::App;
+use grantor_server::bootstrap::{self, Administrator};
+use grantor_server::clock::Clock as _;
+use grantor_server::listener::{Face, Listener};
+use grantor_server::secrets::Secrets;
+use grantor_server::seed;
+use grantor_server::settings::Settings;
+use grantor_server::start::{Node, Running, start};
+use grantor_store::Store;
+use grantor_store_sqlite::{SqliteStore, StoreConfig, Synchronous};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use crate::TestClock;
+
+/// A running node. It stops when [`TestServer::stop`] is called, and with the runtime of the test
+/// otherwise.
+#[derive(Debug)]
+pub struct TestServer {
+    /// What a request could reach
+    pub app: App,
+    /// The issuer, and where requests go
+    pub issuer: String,
+    /// Where the operations listener is
+    pub operations: String,
+    /// The clock of the node
+    pub clock: TestClock,
+    /// Whoever may do everything; `None` when the test wants to make it itself
+    pub administrator: Option<Administrator>,
+    /// The client that requests go out with
+    pub http: reqwest::Client,
+    running: Running,
+    folder: Arc<tempfile::TempDir>,
+}
+
+/// How a node is started.
+#[derive(Debug)]
+pub struct TestServerBuilder {
+    administrator: bool,
+    store: Option<Arc<dyn Store>>,
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status
+    pub status: StatusCode,
+    /// The headers
+    pub headers: reqwest::header::HeaderMap,
+    /// The body as JSON; null when it is none
+    pub body: Value,
+    /// The body as text
+    pub text: String,
+}
+
+impl TestServer {
+    /// A node with everything that most tests want.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// A node with other things.
+    pub fn builder() -> TestServerBuilder {
+        TestServerBuilder { administrator: true, store: None }
+    }
+
+    /// A token of the administrator with every permission it has.
+    pub async fn admin_token(&self) -> String {
+        let administrator = self.administrator.as_ref().expect("the test kept its administrator");
+        self.client_token(administrator.client_id.as_str(), &administrator.client_secret, None)
+            .await
+    }
+
+    /// A token of a client for itself, with these scopes or its default ones.
+    pub async fn client_token(&self, id: &str, secret: &str, scope: Option<&str>) -> String {
+        let answer = self.client_credentials(id, secret, scope).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        answer.body["access_token"].as_str().expect("an access token").to_owned()
+    }
+
+    /// What a client that asks for itself is answered.
+    pub async fn client_credentials(&self, id: &str, secret: &str, scope: Option<&str>) -> Answer {
+        let mut form = vec![("grant_type", "client_credentials")];
+        form.extend(scope.map(|scope| ("scope", scope)));
+        let request = self.http.post(format!("{}/oauth2/token", self.issuer));
+        send(request.basic_auth(id, Some(secret)).form(&form)).await
+    }
+
+    /// A request to a path of the public listener.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.issuer))
+    }
+
+    /// A `GET` with a token.
+    pub async fn get(&self, path: &str, token: &str) -> Answer {
+        send(self.request(Method::GET, path).bearer_auth(token)).await
+    }
+
+    /// A `POST` of JSON with a token.
+    pub async fn post(&self, path: &str, token: &str, body: &Value) -> Answer {
+        send(self.request(Method::POST, path).bearer_auth(token).json(body)).await
+    }
+
+    /// A `PUT` of JSON with a token, at whatever version there is.
+    pub async fn put(&self, path: &str, token: &str, body: &Value) -> Answer {
+        let request = self.request(Method::PUT, path).bearer_auth(token).json(body);
+        send(request.header("if-match", "*")).await
+    }
+
+    /// A `DELETE` with a token, at whatever version there is.
+    pub async fn delete(&self, path: &str, token: &str) -> Answer {
+        let request = self.request(Method::DELETE, path).bearer_auth(token);
+        send(request.header("if-match", "*")).await
+    }
+
+    /// Whether introspection by the administrator's client finds a token alive.
+    pub async fn is_active(&self, token: &str) -> bool {
+        let now = self.clock.now();
+        let tenant = self.app.directory.tenant("main").expect("the default tenant");
+        grantor_server::tokens::verify(&tenant, token, now).is_ok()
+    }
+
+    /// The folder of the database.
+    pub fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    /// Stops the node as a drain does.
+    pub async fn stop(self) {
+        self.running.stop().await;
+    }
+}
+
+impl TestServerBuilder {
+    /// Leaves out the administrator.
+    #[must_use]
+    pub fn without_administrator(mut self) -> Self {
+        self.administrator = false;
+        self
+    }
+
+    /// On another store than SQLite; it must be empty and migrated.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Starts the node.
+    pub async fn start(self) -> TestServer {
+        let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
+        let clock = TestClock::default();
+        let store = self.store.unwrap_or_else(|| {
+            let mut config = StoreConfig::new(folder.path().join("grantor.db"));
+            config.synchronous = Synchronous::Normal;
+            Arc::new(SqliteStore::open(config).expect("a new database opens"))
+        });
+        let (public, issuer) = bind().await;
+        let (operations, operations_url) = bind().await;
+        let tenant = TenantName::parse("main").expect("a label");
+        let now = clock.now();
+        seed::first_start(&*store, &tenant, &issuer, &[], now).await.expect("a new tenant");
+        let keyring = Keyring::new(MasterKey::generate(), []);
+        let secrets = Secrets::open(keyring, &*store, &tenant, now).await.expect("a root key");
+        let secrets = Arc::new(secrets);
+        let administrator = match self.administrator {
+            false => None,
+            true => {
+                let id = ClientId::parse(bootstrap::CLIENT).expect("a client id");
+                let made = bootstrap::on_host(&*store, &secrets, &tenant, id, "test", now).await;
+                Some(made.expect("a new tenant has no administrator"))
+            }
+        };
+        let node = Node {
+            store,
+            secrets,
+            passwords: PasswordPool::cheap_for_tests().expect("a thread"),
+            clock: Arc::new(clock.clone()),
+            settings: Settings::new(tenant),
+        };
+        let listener = |socket, face| Listener { socket, tls: None, face };
+        let listeners =
+            vec![listener(public, Face::Public), listener(operations, Face::Operations)];
+        let running = start(node, listeners).await.expect("the node starts");
+        TestServer {
+            app: running.app.clone(),
+            issuer,
+            operations: operations_url,
+            clock,
+            administrator,
+            http: reqwest::Client::new(),
+            running,
+            folder,
+        }
+    }
+}
+
+async fn bind() -> (TcpListener, String) {
+    let socket = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = socket.local_addr().expect("bound");
+    (socket, format!("http://{address}"))
+}
+
+/// Sends a request and reads the whole answer.
+async fn send(request: RequestBuilder) -> Answer {
+    Answer::of(request).await
+}
+
+impl Answer {
+    /// Sends a request and reads the whole answer.
+    pub async fn of(request: RequestBuilder) -> Self {
+        let response = request.send().await.expect("the server answers");
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.expect("the answer is text");
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Self { status, headers, body, text }
+    }
+
+    /// A header as text; empty when it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
