@@ -1,7 +1,7 @@
 //! What a durable operation costs, storage alone: the floor for everything built on it.
 //!
 //! ```text
-//! cargo run --release -p grantor-store-sqlite --example commit_cost [-- FOLDER [SECONDS]]
+//! cargo run --release -p grantor-store-sqlite --example commit_cost [-- FOLDER [SECONDS [IN_FLIGHT…]]]
 //! ```
 //!
 //! The operation is a refresh: one grant is claimed, judged and updated, and an event of the usual
@@ -27,10 +27,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
     let seconds = arguments.next().map_or(Ok(5), |text| text.parse())?;
+    let in_flight: Vec<usize> = arguments.map(|text| text.parse()).collect::<Result<_, _>>()?;
+    let in_flight = if in_flight.is_empty() { vec![1, 8, 64] } else { in_flight };
     let mut out = std::io::stdout();
     writeln!(out, "{:<8} {:>9} {:>9} {:>12}", "commit", "in flight", "ops/s", "us CPU/op")?;
     for synchronous in [Synchronous::Normal, Synchronous::Full] {
-        for in_flight in [1, 8, 64] {
+        for &in_flight in &in_flight {
             let place = tempfile::tempdir_in(&folder)?;
             let (rate, cpu) =
                 measure(place.path(), synchronous, in_flight, Duration::from_secs(seconds)).await?;

@@ -48,8 +48,15 @@ pub(crate) fn parsed<T, E>(
 }
 
 /// A checksum over columns, each with its length, so that no two rows run together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Checksum(Vec<u8>);
+
+impl Default for Checksum {
+    fn default() -> Self {
+        // Most rows are no larger.
+        Self(Vec::with_capacity(1_024))
+    }
+}
 
 impl Checksum {
     pub(crate) fn bytes(mut self, bytes: &[u8]) -> Self {

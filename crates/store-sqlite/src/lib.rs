@@ -186,7 +186,7 @@ impl SqliteStore {
             let _ = found.send(task(db)?);
             Ok(())
         };
-        self.write(Work::Task(Box::new(task))).await?;
+        self.write(Work::Task(Some(Box::new(task)))).await?;
         value.await.map_err(|_| StoreError::Unavailable("the writer ended".to_owned()))
     }
 }

@@ -68,6 +68,13 @@ impl<T> Queue<T> {
         self.wake.notify_one();
     }
 
+    /// Takes nothing more in and drops what waits: nobody is there to do it.
+    pub(crate) fn abandon(&self) {
+        self.close();
+        let waiting = std::mem::take(&mut self.lock().jobs);
+        drop(waiting);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

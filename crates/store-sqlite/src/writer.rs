@@ -1,7 +1,7 @@
 //! The one thread that writes: many operations, one commit.
 //!
-//! It takes whatever waits, runs each operation in a savepoint of its own (so one that fails undoes
-//! only itself), commits, and answers everybody. Nothing is answered before the commit: not even a
+//! It takes whatever waits, runs each operation so that one that fails undoes only itself, commits,
+//! and answers everybody. Nothing is answered before the commit: not even a
 //! refusal, since it may rest on what a neighbour wrote and the commit then lost.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -46,7 +46,7 @@ pub(crate) enum Work {
     /// An operation of the port
     Operation(Operation),
     /// Housekeeping: linking, purging, loading
-    Task(Task),
+    Task(Option<Task>),
 }
 
 /// Housekeeping, run in a savepoint like an operation.
@@ -68,6 +68,53 @@ pub(crate) struct Shared {
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared").field("failed", &self.failed).finish_non_exhaustive()
+    }
+}
+
+/// However the writer ends, nobody waits for it for ever.
+struct LastOut(Arc<Shared>);
+
+impl Drop for LastOut {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.failed.store(true, Ordering::Release);
+        }
+        self.0.queue.abandon();
+    }
+}
+
+type Outcome = Result<(), StoreError>;
+
+/// Why a whole batch was not committed.
+enum Lost {
+    /// One operation failed in the middle; the others may be tried again without it
+    Neighbours,
+    /// SQLite could not begin, keep or commit the transaction
+    Transaction(String),
+    /// The disk failed, now or before
+    Disk,
+}
+
+impl Lost {
+    fn answer(&self) -> StoreError {
+        StoreError::Unavailable(match self {
+            Self::Neighbours => "another operation undid this one".to_owned(),
+            Self::Transaction(reason) => reason.clone(),
+            Self::Disk => "the disk failed; the server must be restarted".to_owned(),
+        })
+    }
+}
+
+/// Why a piece of work failed.
+struct Failure {
+    fault: Fault,
+    /// Whether some of it was written and is not undone yet
+    half_done: bool,
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self { fault, half_done: false }
     }
 }
 
@@ -95,9 +142,10 @@ impl Writer {
 
     /// Writes until the queue is closed and empty.
     pub(crate) fn run(mut self) {
+        let _last = LastOut(Arc::clone(&self.shared));
         let mut batch = Vec::with_capacity(BATCH);
         while self.shared.queue.take(BATCH, &mut batch) {
-            self.write(batch.drain(..));
+            self.write(&mut batch);
             self.checkpoint();
         }
         if !self.has_failed() {
@@ -119,101 +167,122 @@ impl Writer {
         self.shared.failed.store(true, Ordering::Release);
     }
 
-    fn write(&mut self, jobs: impl ExactSizeIterator<Item = Job>) {
-        let mut answers = Vec::with_capacity(jobs.len());
-        let mut lost = self.begin().err();
-        for job in jobs {
-            // Whoever no longer waits gets nothing done: that is what keeps an overload short.
-            if job.done.is_closed() {
-                continue;
-            }
-            let outcome = match &lost {
-                Some(_) => Ok(()),
-                None => self.apply(job.work),
-            };
-            let outcome = outcome.map_err(|fault| {
-                if fault.is_fatal() {
-                    self.fail(&fault);
-                }
-                StoreError::from(fault)
-            });
-            if lost.is_none() && self.connection.is_autocommit() {
-                // SQLite undid the whole transaction: the disk is full, for one.
-                lost = Some(outcome.as_ref().err().map_or_else(String::new, ToString::to_string));
-            }
-            answers.push((job.done, outcome));
-        }
-        if lost.is_none() {
-            lost = self.commit().err();
-        }
-        for (done, outcome) in answers {
-            let answer = match &lost {
-                Some(reason) => Err(StoreError::Unavailable(reason.clone())),
-                None => outcome,
-            };
+    fn write(&self, batch: &mut Vec<Job>) {
+        // Whoever no longer waits gets nothing done: that is what keeps an overload short.
+        batch.retain(|job| !job.done.is_closed());
+        // A task runs once; an operation may run again.
+        let apart = batch.iter().any(|job| matches!(job.work, Work::Task(_)));
+        let outcomes = match self.attempt(batch, apart) {
+            Err(Lost::Neighbours) => self.attempt(batch, true),
+            outcomes => outcomes,
+        };
+        let answers: Vec<_> = match outcomes {
+            Ok(outcomes) => outcomes,
+            Err(lost) => batch.iter().map(|_| Err(lost.answer())).collect(),
+        };
+        for (job, answer) in batch.drain(..).zip(answers) {
             // Who stopped waiting does not hear of it.
-            let _ = done.send(answer);
+            let _ = job.done.send(answer);
         }
     }
 
-    fn begin(&self) -> Result<(), String> {
+    /// Runs and commits a batch. A savepoint for each operation costs about as much as the
+    /// operation, so the first attempt does without (`apart` is false) and is given up when one
+    /// fails in the middle, which is rare: what a rule refuses has not begun to write.
+    fn attempt(&self, batch: &mut [Job], apart: bool) -> Result<Vec<Outcome>, Lost> {
         if self.has_failed() {
-            return Err("the disk failed; the server must be restarted".to_owned());
+            return Err(Lost::Disk);
         }
-        self.execute(BEGIN).map_err(|error| error.to_string())
+        self.execute(BEGIN).map_err(|error| self.lost(error.into()))?;
+        let alone = batch.len() == 1;
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for job in batch {
+            let outcome = self.apply(&mut job.work, apart);
+            if let Err(failure) = &outcome
+                && failure.fault.is_fatal()
+            {
+                self.fail(&failure.fault);
+            }
+            if self.has_failed() {
+                self.roll_back();
+                return Err(Lost::Disk);
+            }
+            let half_done = outcome.as_ref().is_err_and(|failure| failure.half_done);
+            let outcome = outcome.map_err(|failure| StoreError::from(failure.fault));
+            if half_done {
+                self.roll_back();
+                return if alone { Ok(vec![outcome]) } else { Err(Lost::Neighbours) };
+            }
+            if self.connection.is_autocommit() {
+                // SQLite undid the whole transaction: the disk is full, for one.
+                return Err(Lost::Transaction(
+                    outcome.err().map_or_else(String::new, |e| e.to_string()),
+                ));
+            }
+            outcomes.push(outcome);
+        }
+        self.execute(COMMIT).map_err(|error| self.lost(error.into()))?;
+        Ok(outcomes)
     }
 
-    fn commit(&self) -> Result<(), String> {
-        if self.has_failed() {
+    /// The transaction could not begin or end.
+    fn lost(&self, fault: Fault) -> Lost {
+        self.roll_back();
+        if fault.is_fatal() {
+            self.fail(&fault);
+            return Lost::Disk;
+        }
+        Lost::Transaction(StoreError::from(fault).to_string())
+    }
+
+    fn roll_back(&self) {
+        // It fails where there is nothing to undo.
+        if !self.connection.is_autocommit() {
             let _ = self.execute(ROLLBACK);
-            return Err("the disk failed; the server must be restarted".to_owned());
         }
-        self.execute(COMMIT).map_err(|error| {
-            let reason = error.to_string();
-            let fault = Fault::from(error);
-            if fault.is_fatal() {
-                self.fail(&fault);
-            }
-            if !self.connection.is_autocommit() {
-                let _ = self.execute(ROLLBACK);
-            }
-            reason
-        })
     }
 
     fn execute(&self, sql: &str) -> rusqlite::Result<()> {
         self.connection.prepare_cached(sql)?.raw_execute().map(|_| ())
     }
 
-    /// Does one piece of work, whole or not at all.
-    fn apply(&self, work: Work) -> Result<(), Fault> {
+    /// Does one piece of work; if it fails, says whether half of it is still there.
+    fn apply(&self, work: &mut Work, apart: bool) -> Result<(), Failure> {
         match work {
             Work::Operation(operation) => {
                 // Claiming and judging only read: what is refused there needs no undoing.
-                let effects = judge(&self.connection, &operation)?;
-                if effects.0.is_empty() {
-                    return Ok(());
+                let effects = judge(&self.connection, operation)?;
+                match effects.0.is_empty() {
+                    true => Ok(()),
+                    false if apart => self.apply_apart(|db| write_effects(db, &effects)),
+                    false => unpanicked(|| write_effects(&self.connection, &effects))
+                        .map_err(|fault| Failure { fault, half_done: true }),
                 }
-                self.undo_on_error(|db| write_effects(db, &effects))
             }
-            Work::Task(task) => self.undo_on_error(task),
+            Work::Task(task) => match task.take() {
+                Some(task) => self.apply_apart(task),
+                None => Ok(()),
+            },
         }
     }
 
-    fn undo_on_error(
+    /// In a savepoint of its own: if it fails it undoes itself, and only itself.
+    fn apply_apart(
         &self,
         work: impl FnOnce(&Connection) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
-        self.execute(SAVEPOINT)?;
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(&self.connection)))
-            .unwrap_or_else(|_| Err(panicked()));
-        if outcome.is_err() && !self.connection.is_autocommit() {
-            self.execute(UNDO)?;
+    ) -> Result<(), Failure> {
+        self.execute(SAVEPOINT).map_err(Fault::from)?;
+        let outcome = unpanicked(|| work(&self.connection));
+        if self.connection.is_autocommit() {
+            return outcome.map_err(Failure::from);
         }
-        if !self.connection.is_autocommit() {
-            self.execute(RELEASE)?;
+        let undone = if outcome.is_err() { self.execute(UNDO) } else { Ok(()) };
+        if let Err(error) = undone.and_then(|()| self.execute(RELEASE)) {
+            // What cannot be undone alone is undone with everything.
+            self.roll_back();
+            return Err(Fault::from(error).into());
         }
-        outcome
+        outcome.map_err(Failure::from)
     }
 
     fn checkpoint(&mut self) {
@@ -253,15 +322,18 @@ impl Writer {
     }
 }
 
-fn panicked() -> Fault {
-    Fault::Store(StoreError::Unavailable("an operation panicked; nothing of it was done".into()))
-}
-
 fn judge(db: &Connection, operation: &Operation) -> Result<Effects, Fault> {
     let found = operation.claims.iter().map(|claim| claimed(db, claim));
     let claimed = Claimed::new(found.collect::<Result<_, _>>()?);
-    let judged = catch_unwind(AssertUnwindSafe(|| (operation.rule)(&claimed)));
-    Ok(judged.map_err(|_| panicked())??)
+    unpanicked(|| Ok((operation.rule)(&claimed)?))
+}
+
+/// A panic of one operation is the end of that operation, not of the writer.
+fn unpanicked<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let reason = "an operation panicked; nothing of it was done".to_owned();
+        Err(StoreError::Unavailable(reason).into())
+    })
 }
 
 fn claimed(db: &Connection, claim: &Claim) -> Result<Found, Fault> {
