@@ -29,3 +29,72 @@ pub fn describe(token: &AccessToken, issuer: &str) -> Introspection {
         realm: token.realm.as_ref().map(grantor_oauth_types::name::RealmName::with_slash),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::TokenProfile;
+    use crate::example::*;
+
+    /// A token of the shop for the API of orders.
+    fn token() -> AccessToken {
+        AccessToken {
+            profile: TokenProfile::Rfc9068,
+            sub: user_id(1).to_string(),
+            username: None,
+            realm: Some(realm_name("customers")),
+            client: Some(client_id("shop")),
+            scopes: scopes("uid sales_order.read"),
+            audiences: vec![ORDERS_API.to_owned()],
+            iat: NOW,
+            exp: NOW + 600,
+            jti: Some("0K".to_owned()),
+            gid: None,
+        }
+    }
+
+    #[test]
+    fn sec_103_who_may_learn_about_a_token() {
+        let stranger = AccessToken { client: None, audiences: vec![], ..token() };
+        let both =
+            AccessToken { audiences: vec![STOCK_API.to_owned(), ORDERS_API.to_owned()], ..token() };
+        #[rustfmt::skip]
+        let table = [
+            ("the client itself",        "shop",   vec![],                           token(),          true),
+            ("an audience",              "orders", vec![ORDERS_API],                 token(),          true),
+            ("one of two identifiers",   "orders", vec![STOCK_API, ORDERS_API],      token(),          true),
+            ("one of two audiences",     "orders", vec![ORDERS_API],                 both,             true),
+            ("another API",              "stock",  vec![STOCK_API],                  token(),          false),
+            ("another client",           "other",  vec![],                           token(),          false),
+            ("another with that sub",    "usr",    vec![],                           token(),          false),
+            ("an audience, nearly",      "orders", vec!["https://orders.example/"],  token(),          false),
+            ("a token for nobody",       "orders", vec![ORDERS_API],                 stranger.clone(), false),
+            ("a token for nobody",       "shop",   vec![],                           stranger,         false),
+        ];
+        for (who, id, audiences, token, expected) in table {
+            let audiences = audiences.into_iter().map(str::to_owned).collect();
+            let caller = Client { audiences, ..client(id) };
+            assert_eq!(may_introspect(&caller, &token), expected, "{who}");
+        }
+    }
+
+    #[test]
+    fn what_the_resource_server_hears() {
+        let heard = serde_json::to_value(describe(&token(), ISSUER)).unwrap();
+        assert_eq!(
+            heard,
+            serde_json::json!({
+                "active": true, "scope": "uid sales_order.read", "client_id": "shop",
+                "token_type": "Bearer", "exp": NOW + 600, "iat": NOW,
+                "sub": user_id(1).to_string(), "aud": [ORDERS_API], "iss": ISSUER,
+                "jti": "0K", "realm": "/customers",
+            })
+        );
+    }
+
+    #[test]
+    fn sec_103_everybody_else_hears_exactly_one_member() {
+        let heard = serde_json::to_string(&Introspection::inactive()).unwrap();
+        assert_eq!(heard, r#"{"active":false}"#);
+    }
+}

@@ -82,9 +82,13 @@ impl Params {
             let value = match value {
                 serde_json::Value::Null => continue,
                 serde_json::Value::String(text) => text,
-                serde_json::Value::Array(items) => join(&items)?,
+                serde_json::Value::Array(items) if name == "scope" => join(&items)?,
                 _ => return Err(ParamError::NotAnObject),
             };
+            // As in a form (SEC-016).
+            if name.contains('\0') || value.contains('\0') {
+                return Err(ParamError::NotAnObject);
+            }
             params.add(name, value)?;
         }
         Ok(params)
@@ -214,6 +218,51 @@ mod tests {
     }
 
     #[test]
+    fn sec_016_nul_and_lone_surrogates_are_refused_in_json_too() {
+        for bad in [
+            r#"{"username":"a\u0000"}"#,
+            r#"{"a\u0000":"b"}"#,
+            r#"{"scope":["a","\u0000"]}"#,
+            r#"{"username":"\ud800"}"#,
+            r#"{"password":["a","b"]}"#,
+            r#"{"scope":[1]}"#,
+            r#"{"scope":{"a":"b"}}"#,
+            r#"["a"]"#,
+            r#"{"a":"b"} x"#,
+            "",
+        ] {
+            assert_eq!(
+                Params::parse_json(bad.as_bytes()).unwrap_err(),
+                ParamError::NotAnObject,
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn sec_189_values_are_mute() {
+        let params = Params::parse(b"username=jane&password=CANARY").unwrap();
+        assert_eq!(format!("{params:?}"), r#"{"password", "username"}"#);
+    }
+
+    #[test]
+    fn a_repeated_name_is_made_printable_before_it_is_echoed() {
+        let error = Params::parse("é%22%0d%0a=1&é%22%0d%0a=2".as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), "the parameter ???? is sent more than once");
+        let long = format!("{0}=1&{0}=2", "x".repeat(5_000));
+        assert!(Params::parse(long.as_bytes()).unwrap_err().to_string().len() < 100);
+    }
+
+    #[test]
+    fn only_what_may_be_repeated_is_taken_more_than_once() {
+        let mut params = Params::parse(b"resource=a&resource=&resource=b").unwrap();
+        assert_eq!(params.take_all("resource"), ["a", "b"]);
+        assert!(!params.has("resource"), "a parameter is taken once");
+        let missing = params.require("grant_type").unwrap_err();
+        assert_eq!(missing, ParamError::Missing("grant_type"));
+    }
+
+    #[test]
     fn an_empty_value_counts_as_omitted() {
         let mut params = Params::parse(b"scope=&username=u").unwrap();
         assert_eq!(params.take("scope"), None);
@@ -227,6 +276,8 @@ mod tests {
         assert_eq!(params.take("scope").as_deref(), Some("a b"));
         assert!(Params::parse_json(br#"{"a":1}"#).is_err());
         assert!(Params::parse_json(br#"{"a":"1","a":"2"}"#).is_err());
+        let mut null = Params::parse_json(br#"{"scope":null,"username":""}"#).unwrap();
+        assert_eq!((null.take("scope"), null.take("username")), (None, None));
     }
 
     proptest! {

@@ -19,6 +19,7 @@ mod tests;
 use grantor_oauth_types::name::TenantName;
 use grantor_oauth_types::scope::ScopeToken;
 
+pub(crate) use form::is_absolute_uri;
 pub use known::Known;
 
 use crate::document::{Document, DocumentKey, Kind};
@@ -75,7 +76,7 @@ pub enum Want {
 }
 
 impl Want {
-    fn id<D: Document>(tenant: &TenantName, id: impl ToString) -> Self {
+    fn id<D: Document>(tenant: &TenantName, id: &impl ToString) -> Self {
         Self::Document(DocumentKey::id::<D>(tenant, id.to_string()))
     }
 }

@@ -92,7 +92,7 @@ pub trait RevocableClaims {
 /// however many revocations there are.
 #[derive(Clone, Debug, Default)]
 pub struct RevocationSet {
-    global: Option<i64>,
+    global: Option<Entry>,
     tokens: HashMap<Hash, Entry>,
     claims: Vec<(Vec<String>, HashMap<Hash, Entry>)>,
 }
@@ -109,15 +109,15 @@ impl RevocationSet {
         let entry =
             Entry { issued_before: revocation.issued_before, until: revocation.until.as_second() };
         match &revocation.target {
-            Target::Global => self.global = self.global.max(Some(entry.issued_before)),
-            Target::Token(hash) => merge(&mut self.tokens, *hash, entry),
+            Target::Global => self.global.get_or_insert(entry).merge(entry),
+            Target::Token(hash) => self.tokens.entry(*hash).or_insert(entry).merge(entry),
             Target::Claims { names, hash } => {
                 let at = self.claims.iter().position(|(known, _)| known == names);
                 let at = at.unwrap_or_else(|| {
                     self.claims.push((names.clone(), HashMap::new()));
                     self.claims.len() - 1
                 });
-                merge(&mut self.claims[at].1, *hash, entry);
+                self.claims[at].1.entry(*hash).or_insert(entry).merge(entry);
             }
         }
     }
@@ -126,7 +126,7 @@ impl RevocationSet {
     pub fn is_revoked(&self, salt: &str, token_hash: &Hash, claims: &impl RevocableClaims) -> bool {
         let iat = claims.issued_at();
         let dead = |entry: &Entry| iat < entry.issued_before;
-        self.global.is_some_and(|t| iat < t)
+        self.global.as_ref().is_some_and(dead)
             || self.tokens.get(token_hash).is_some_and(dead)
             || self.claims.iter().any(|(names, set)| {
                 let mut joined = String::with_capacity(64);
@@ -145,6 +145,7 @@ impl RevocationSet {
     /// Forgets what can match no living token.
     pub fn forget_until(&mut self, now: Timestamp) {
         let alive = |entry: &Entry| entry.until > now.as_second();
+        self.global = self.global.filter(alive);
         self.tokens.retain(|_, entry| alive(entry));
         for (_, set) in &mut self.claims {
             set.retain(|_, entry| alive(entry));
@@ -165,8 +166,13 @@ impl RevocationSet {
     }
 }
 
-fn merge(set: &mut HashMap<Hash, Entry>, hash: Hash, entry: Entry) {
-    let known = set.entry(hash).or_insert(entry);
-    known.issued_before = known.issued_before.max(entry.issued_before);
-    known.until = known.until.max(entry.until);
+impl Entry {
+    /// Of two for the same target the later counts, for as long as either has to be known.
+    fn merge(&mut self, other: Self) {
+        self.issued_before = self.issued_before.max(other.issued_before);
+        self.until = self.until.max(other.until);
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,8 +32,7 @@ impl Attempts {
     /// Counts an attempt, or says until when none is looked at: the wait doubles from one second
     /// with each attempt beyond the free ones.
     pub fn attempt(self, now: Timestamp) -> Attempt {
-        let over = self.count.saturating_sub(FREE_ATTEMPTS - 1);
-        if self.count >= FREE_ATTEMPTS {
+        if let Some(over) = self.count.checked_sub(FREE_ATTEMPTS) {
             let wait = 1_i64.checked_shl(over.min(20)).unwrap_or(i64::MAX);
             let until = self.last.saturating_add(wait.min(LONGEST_WAIT.as_secs()));
             if now.as_second() < until {
@@ -60,6 +59,33 @@ mod tests {
             attempts = next;
         }
         assert!(matches!(attempts.attempt(at(100)), Attempt::Wait(_)));
+    }
+
+    #[test]
+    fn sec_115_the_wait_doubles_with_each_attempt_beyond_the_free_ones() {
+        let mut attempts = Attempts { count: FREE_ATTEMPTS, last: 0 };
+        for wait in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900] {
+            let before = at(attempts.last + wait - 1);
+            assert_eq!(attempts.attempt(before), Attempt::Wait(at(attempts.last + wait)));
+            let after = attempts.attempt(at(attempts.last + wait));
+            let Attempt::Counted(next) = after else { panic!("still refused after {wait} s") };
+            attempts = next;
+        }
+    }
+
+    #[test]
+    fn rel_021_who_waits_is_not_counted_again() {
+        // Otherwise a flood of attempts would keep the owner out for good (SEC-116).
+        let attempts = Attempts { count: FREE_ATTEMPTS, last: 100 };
+        assert_eq!(attempts.attempt(at(100)), Attempt::Wait(at(101)));
+        let Attempt::Counted(next) = attempts.attempt(at(101)) else { panic!("refused") };
+        assert_eq!(next, Attempts { count: FREE_ATTEMPTS + 1, last: 101 });
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_shortens_no_wait() {
+        let attempts = Attempts { count: FREE_ATTEMPTS, last: 1_000 };
+        assert_eq!(attempts.attempt(at(500)), Attempt::Wait(at(1_001)));
     }
 
     #[test]

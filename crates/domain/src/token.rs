@@ -3,12 +3,13 @@
 use grantor_oauth_types::error_code::TokenErrorCode;
 use grantor_oauth_types::grant_type::GrantType;
 use grantor_oauth_types::name::{RealmName, UserName};
-use grantor_oauth_types::scope::Scopes;
+use grantor_oauth_types::scope::{ScopeToken, Scopes};
 
 use crate::client_auth::{ClientRefusal, PresentError};
 use crate::decision::Refusal;
 use crate::params::{ParamError, Params};
 use crate::refresh::RefreshRefusal;
+use crate::registry;
 
 /// A token request that can be read. What it asks for may still be refused.
 #[derive(Debug)]
@@ -85,12 +86,11 @@ fn username(params: &mut Params) -> Result<UserName, TokenError> {
     UserName::parse(&text).map_err(|_| TokenError::WrongCredentials)
 }
 
-/// RFC 8707 §2: an absolute URI without fragment.
+/// RFC 8707 §2: one absolute URI without fragment.
 fn resource(params: &mut Params) -> Result<Option<String>, TokenError> {
     let mut all = params.take_all("resource");
     let first = all.pop();
-    let absolute = |text: &String| url::Url::parse(text).is_ok() && !text.contains('#');
-    if !all.is_empty() || !first.iter().all(absolute) {
+    if !all.is_empty() || !first.iter().all(|text| registry::is_absolute_uri(text)) {
         return Err(TokenError::InvalidTarget);
     }
     Ok(first)
@@ -196,7 +196,7 @@ impl TokenError {
             Self::Refused(
                 Refusal::ScopeForbidden { scopes } | Refusal::ScopeExceedsGrant { scopes },
             ) => {
-                let names: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+                let names: Vec<&str> = scopes.iter().map(ScopeToken::as_str).collect();
                 format!("not allowed: {}", names.join(" "))
             }
             Self::Refresh(_) => "the refresh token is invalid, expired or revoked".to_owned(),
@@ -204,3 +204,6 @@ impl TokenError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

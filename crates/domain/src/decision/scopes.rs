@@ -178,17 +178,16 @@ fn assigned(scope: &Scope, facts: &Facts<'_>, now: Timestamp) -> (Rule, By, Verd
     let has = |assignments: &[Assignment], may: &dyn Fn(&Principal) -> bool| {
         assignments.iter().any(|a| a.scope == scope.token && a.is_live(now) && may(&a.principal))
     };
-    let found = match &facts.subject {
-        Some(subject) => has(subject.assignments, &|principal| match principal {
+    let found = if let Some(subject) = &facts.subject {
+        has(subject.assignments, &|principal| match principal {
             Principal::User(id) => *id == subject.user.id,
             Principal::Group(id) => subject.groups.contains(id),
             Principal::Client(_) => false,
-        }),
-        None => {
-            let own = |p: &Principal| matches!(p, Principal::Client(id) if *id == facts.client.id);
-            let of_service = |p: &Principal| !matches!(p, Principal::Client(_));
-            has(facts.client_assignments, &own) || has(facts.application_assignments, &of_service)
-        }
+        })
+    } else {
+        let own = |p: &Principal| matches!(p, Principal::Client(id) if *id == facts.client.id);
+        let of_service = |p: &Principal| !matches!(p, Principal::Client(_));
+        has(facts.client_assignments, &own) || has(facts.application_assignments, &of_service)
     };
     (Rule::Assigned, By::Assignment, if found { Verdict::Pass } else { Verdict::Refuse })
 }

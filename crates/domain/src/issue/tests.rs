@@ -1,3 +1,4 @@
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use grantor_crypto::alg::Algorithm;
 use grantor_crypto::jws::Signer;
 use grantor_crypto::key::SigningKey;
@@ -116,7 +117,6 @@ fn an_es256_token_of_a_stups_customer_fits_into_280_characters() {
     let compact = signer.sign(&token.to_jwt_payload(ISSUER)).unwrap();
     assert!(compact.len() <= 280, "{}: {compact}", compact.len());
     let header = compact.split('.').next().unwrap();
-    use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
     let header = BASE64_URL_SAFE_NO_PAD.decode(header).unwrap();
     assert_eq!(header, br#"{"alg":"ES256","kid":"k2027-01"}"#, "and the header says no more");
 }

@@ -50,7 +50,8 @@ fn is_deceptive(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{061c}')
 }
 
-fn is_absolute_uri(text: &str) -> bool {
+/// RFC 3986 §4.3, but for user information, which only misleads.
+pub(crate) fn is_absolute_uri(text: &str) -> bool {
     let clean = text.len() <= 2_000 && text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
     clean
         && !text.contains('#')

@@ -49,8 +49,8 @@ impl Entry for Group {
     fn wants(&self) -> Vec<Want> {
         let tenant = self.tenant();
         let want = |member: MemberRef| match member {
-            MemberRef::User(id) => Want::id::<User>(tenant, id),
-            MemberRef::Group(id) => Want::id::<Self>(tenant, id),
+            MemberRef::User(id) => Want::id::<User>(tenant, &id),
+            MemberRef::Group(id) => Want::id::<Self>(tenant, &id),
         };
         // More than may be is refused without a look at them.
         self.members.iter().take(MAX_MEMBERS).map(|member| want(member.who)).collect()
@@ -109,7 +109,7 @@ impl Entry for Assignment {
     fn wants(&self) -> Vec<Want> {
         let tenant = self.tenant();
         let principal = match &self.principal {
-            Principal::User(id) => Want::id::<User>(tenant, id),
+            Principal::User(id) => Want::id::<User>(tenant, &id),
             Principal::Client(id) => Want::id::<Client>(tenant, id),
             Principal::Group(id) => Want::id::<Group>(tenant, id),
         };

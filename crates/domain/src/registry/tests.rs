@@ -366,8 +366,12 @@ fn a_check_looks_at_nothing_it_did_not_want() {
     enough(&service, &world);
     enough(&Application { service_user: Some(user_id(2)), ..application("shop") }, &world);
     enough(&Client { application: Some(application_id("shop")), ..client("shop") }, &world);
-    resource_types().iter().for_each(|t| enough(t, &world));
-    catalogue().iter().for_each(|s| enough(s, &world));
+    for resource_type in resource_types() {
+        enough(&resource_type, &world);
+    }
+    for scope in catalogue() {
+        enough(&scope, &world);
+    }
     enough(&assignment(1, Principal::Group(group_id(1)), "sales_order.read"), &world);
 }
 

@@ -44,7 +44,7 @@ fn every_refusal_says_what_would_change_it_and_on_which_thing() {
     let (itself, jane) = (Case::itself, Case::customer);
     let again = || Case::customer().refreshed();
     #[rustfmt::skip]
-    let table: &[Row<'_>] = &[
+    let table: Vec<Row<'_>> = vec![
         (jane(), &|c| c.tenant.enabled = false, &["enable the tenant"]),
         (jane(), &|c| c.client.enabled = false, &["enable client shop"]),
         (jane(), &|c| c.application.as_mut().unwrap().active = false, &["activate application shop"]),
@@ -70,7 +70,7 @@ fn every_refusal_says_what_would_change_it_and_on_which_thing() {
         (jane(), &|c| c.ask.resource = Some("https://x.example".into()), &["ask for a scope that https://x.example serves, or for another resource"]),
     ];
     let mut seen = [false; 11];
-    for (right, spoil, expected) in table {
+    for (right, spoil, expected) in &table {
         let mut case = right.clone();
         assert!(case.judge().is_ok());
         spoil(&mut case);
