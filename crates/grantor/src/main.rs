@@ -4,6 +4,7 @@
 //! |----------------|--------------------------------------------------------------------|
 //! | [`commands`]   | one file per subcommand, and the table that joins them             |
 //! | [`config`]     | the configuration of the server                                    |
+//! | [`demo`]       | the mission's story on one machine                                 |
 //! | [`developer`]  | how the developer's commands come to a token                       |
 //! | [`failure`]    | how an error is told on stderr: the chain of causes, and a hint    |
 //! | [`logging`]    | where log lines go, and in which form                              |
@@ -13,6 +14,7 @@
 
 mod commands;
 mod config;
+mod demo;
 mod developer;
 mod failure;
 mod logging;

@@ -7,6 +7,7 @@
 mod completions;
 mod config;
 mod delete;
+mod demo;
 mod http;
 mod list;
 pub(crate) mod serve;
@@ -21,6 +22,8 @@ use crate::logging::LogFormat;
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Show the whole story on this machine
+    Demo(demo::Args),
     /// Run the authorization server
     Serve(serve::Args),
     /// Check the configuration, or print its reference
@@ -41,6 +44,7 @@ impl Command {
     /// Runs it; the exit code is the command's own.
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
+            Self::Demo(args) => demo::run(args).await,
             Self::Serve(args) => serve::run(args).await,
             Self::Config(args) => config::run(args),
             Self::Token(args) => token::run(args).await,
@@ -55,7 +59,8 @@ impl Command {
     pub(crate) fn log_format(&self) -> LogFormat {
         match self {
             Self::Serve(_) => LogFormat::Json,
-            Self::Config(_)
+            Self::Demo(_)
+            | Self::Config(_)
             | Self::Token(_)
             | Self::List(_)
             | Self::Delete(_)

@@ -1,0 +1,304 @@
+//! Who there is in the demo, and what they may do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use anyhow::Context as _;
+use grantor_crypto::password::{Hasher, Password};
+use grantor_crypto::secret::{BearerSecret, SecretKind};
+use grantor_domain::application::Application;
+use grantor_domain::assignment::{Assignment, Principal};
+use grantor_domain::client::{Client, Compat, StoredSecret, TokenFormat, TokenProfile};
+use grantor_domain::document::DocumentKey;
+use grantor_domain::realm::Realm;
+use grantor_domain::resource_type::ResourceType;
+use grantor_domain::scope::{GrantRule, Scope};
+use grantor_domain::user::{StoredPassword, User};
+use grantor_oauth_types::client_auth::ClientAuthMethod;
+use grantor_oauth_types::grant_type::GrantType;
+use grantor_oauth_types::id::{IdKind, Id, UserId};
+use grantor_oauth_types::name::{
+    ApplicationId, ClientId, RealmName, ResourceTypeId, TenantName, UserName,
+};
+use grantor_oauth_types::scope::{ScopeToken, Scopes};
+use grantor_server::access;
+use grantor_server::app::new_id;
+use grantor_server::clock::{Clock as _, SystemClock};
+use grantor_server::secrets::Secrets;
+use grantor_server::seed;
+use grantor_store::{Documents as _, Effects, Expect, Store, operations};
+use jiff::Timestamp;
+
+use super::orders::{Order, OrderBook};
+use crate::config::{Config, Flags};
+use crate::node;
+
+/// A program or person with a name and a secret.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    pub(crate) name: String,
+    pub(crate) secret: String,
+}
+
+/// The cast.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) issuer: String,
+    /// The shop's client: acts for customers
+    pub(crate) shop: Account,
+    /// The client of the order analytics
+    pub(crate) analytics: Account,
+    /// The service user of the order analytics
+    pub(crate) analytics_user: Account,
+    /// Two customers
+    pub(crate) alice: Account,
+    pub(crate) bob: Account,
+    /// May do everything in the management API
+    pub(crate) admin: Account,
+    alice_id: UserId,
+    bob_id: UserId,
+}
+
+impl World {
+    /// Writes the cast into a new embedded database in `folder`.
+    pub(crate) async fn make(folder: &Path, issuer: &str, api: &str) -> anyhow::Result<Self> {
+        let database = format!("sqlite:{}", folder.join("demo.db").display());
+        let flags = Flags {
+            issuer: Some(issuer.to_owned()),
+            database: Some(database),
+            ..Flags::default()
+        };
+        let config = Config::read(None, std::iter::empty(), flags)?;
+        let store = node::open_store(&config.database).await?;
+        let now = SystemClock.now();
+        let tenant = &config.settings.default_tenant;
+        seed::first_start(&*store, tenant, issuer, &config.hosts, now).await?;
+        let secrets = Secrets::open(node::open_keyring(&config)?, &*store, tenant, now).await?;
+        let maker = Maker { tenant: tenant.clone(), secrets, now, api: api.to_owned() };
+        let world = maker.cast(&*store, issuer).await;
+        // Closes the file: from here on it belongs to the server.
+        drop(store);
+        world
+    }
+
+    /// Orders of both customers.
+    pub(super) fn order_book(&self) -> OrderBook {
+        let order = |number, owner: UserId, item: &str| Order {
+            number,
+            owner: owner.to_string(),
+            item: item.to_owned(),
+        };
+        OrderBook::new(vec![
+            order(1, self.alice_id, "walking shoes"),
+            order(2, self.alice_id, "shoelaces"),
+            order(3, self.bob_id, "rubber boots"),
+        ])
+    }
+}
+
+/// Makes entities with the defaults of the demo.
+struct Maker {
+    tenant: TenantName,
+    secrets: Secrets,
+    now: Timestamp,
+    api: String,
+}
+
+impl Maker {
+    async fn cast(&self, store: &dyn Store, issuer: &str) -> anyhow::Result<World> {
+        let analytics = ApplicationId::parse("order-analytics")?;
+        let (alice, alice_user) = self.user("customers", "alice", None)?;
+        let (bob, bob_user) = self.user("customers", "bob", None)?;
+        let (service, service_user) =
+            self.user("services", "stups_order-analytics", Some(analytics.clone()))?;
+        let (shop, shop_client) = self.client("shop", None)?;
+        let (batch, mut batch_client) = self.client("order-analytics", Some(analytics.clone()))?;
+        batch_client.token_profile = TokenProfile::Stups;
+        batch_client.realms = vec![RealmName::parse("services")?];
+        batch_client.scopes = Scopes::parse("uid sales_order.read_all sales_order.write")?;
+        batch_client.grant_types.insert(GrantType::ClientCredentials);
+        batch_client.grant_types.remove(&GrantType::RefreshToken);
+        let (admin, admin_client) = self.admin()?;
+
+        let application = Application {
+            tenant: self.tenant.clone(),
+            id: analytics,
+            team: "sales-insights".to_owned(),
+            name: "Order analytics".to_owned(),
+            subtitle: "Counts what was sold last night".to_owned(),
+            active: true,
+            service_user: Some(service_user.id),
+        };
+        let mut effects = self.catalogue()?.put(&application, Expect::New);
+        for user in [&alice_user, &bob_user, &service_user] {
+            effects = effects.put(user, Expect::New);
+        }
+        for client in [&shop_client, &batch_client, &admin_client] {
+            effects = effects.put(client, Expect::New);
+        }
+        let reads_all = Principal::User(service_user.id);
+        let why = "the nightly report reads every order";
+        effects = effects.put(&self.assignment(reads_all, "sales_order.read_all", why)?, Expect::New);
+        for permission in access::ALL {
+            let principal = Principal::Client(admin_client.id.clone());
+            let assignment = self.assignment(principal, permission.scope, "demo administrator")?;
+            effects = effects.put(&assignment, Expect::New);
+        }
+        operations::write(store, effects).await?;
+        self.allow_passwords(store).await?;
+        Ok(World {
+            issuer: issuer.to_owned(),
+            shop,
+            analytics: batch,
+            analytics_user: service,
+            alice_id: alice_user.id,
+            bob_id: bob_user.id,
+            alice,
+            bob,
+            admin,
+        })
+    }
+
+    /// `sales_order` and its three scopes.
+    fn catalogue(&self) -> anyhow::Result<Effects> {
+        let id = ResourceTypeId::parse("sales_order")?;
+        let owners = ["customers", "employees"].map(RealmName::parse);
+        let sales_order = ResourceType {
+            tenant: self.tenant.clone(),
+            id: id.clone(),
+            name: "Sales order".to_owned(),
+            description: "What somebody bought, and what became of it".to_owned(),
+            owners: owners.into_iter().collect::<Result<_, _>>()?,
+            audience: Some(self.api.clone()),
+        };
+        let mut effects = Effects::NONE.put(&sales_order, Expect::New);
+        for (name, rule, summary) in [
+            ("read", GrantRule::Owner, "Read your orders"),
+            ("write", GrantRule::Owner, "Order in your name"),
+            ("read_all", GrantRule::Assigned, "Read everybody's orders"),
+        ] {
+            let scope = Scope {
+                tenant: self.tenant.clone(),
+                token: ScopeToken::parse(&format!("{id}.{name}"))?,
+                resource_type: Some(id.clone()),
+                rule,
+                summary: BTreeMap::from([("en".to_owned(), summary.to_owned())]),
+                description: String::new(),
+                user_information: BTreeMap::new(),
+                risk: 2,
+                required_acr: None,
+                approver: None,
+                assignment_seconds: None,
+            };
+            effects = effects.put(&scope, Expect::New);
+        }
+        Ok(effects)
+    }
+
+    /// There are no sign-in pages yet: customers and services give their password to a client.
+    async fn allow_passwords(&self, store: &dyn Store) -> anyhow::Result<()> {
+        for name in ["customers", "services"] {
+            let key = DocumentKey::id::<Realm>(&self.tenant, name);
+            let mut found = store.find::<Realm>(&key).await?.context("seeded just now")?;
+            found.value.password_grant = true;
+            let changed = Effects::NONE.put(&found.value, Expect::Version(found.version));
+            operations::write(store, changed).await?;
+        }
+        Ok(())
+    }
+
+    fn user(
+        &self,
+        realm: &str,
+        name: &str,
+        application: Option<ApplicationId>,
+    ) -> anyhow::Result<(Account, User)> {
+        let secret = BearerSecret::mint(SecretKind::ServicePassword).reveal();
+        let hash = Hasher::new(&grantor_crypto::password::HashCost::default())?
+            .hash(&Password::new(&secret)?);
+        let user = User {
+            tenant: self.tenant.clone(),
+            id: self.id(),
+            realm: RealmName::parse(realm)?,
+            name: UserName::parse(name)?,
+            enabled: true,
+            application,
+            passwords: vec![StoredPassword {
+                hash: hash.as_str().to_owned(),
+                created: self.now,
+                created_by: "demo".to_owned(),
+            }],
+            display_name: None,
+            email: None,
+        };
+        Ok((Account { name: name.to_owned(), secret }, user))
+    }
+
+    fn client(
+        &self,
+        id: &str,
+        application: Option<ApplicationId>,
+    ) -> anyhow::Result<(Account, Client)> {
+        let secret = BearerSecret::mint(SecretKind::ClientSecret).reveal();
+        let client = Client {
+            tenant: self.tenant.clone(),
+            id: ClientId::parse(id)?,
+            name: id.to_owned(),
+            application,
+            enabled: true,
+            auth_method: ClientAuthMethod::ClientSecretBasic,
+            secrets: vec![StoredSecret {
+                digest: self.secrets.client_digest.digest(&secret),
+                created: self.now,
+                expires: None,
+            }],
+            jwks: None,
+            grant_types: BTreeSet::from([GrantType::Password, GrantType::RefreshToken]),
+            realms: vec![RealmName::parse("customers")?],
+            scopes: Scopes::parse("uid sales_order.read sales_order.write")?,
+            default_scopes: Scopes::default(),
+            audiences: Vec::new(),
+            token_profile: TokenProfile::Rfc9068,
+            token_format: TokenFormat::Jwt,
+            signing_alg: None,
+            access_token_seconds: None,
+            consent_bypass: false,
+            compat: Compat { password_grant: true, any_secret_method: true, ..Compat::default() },
+        };
+        Ok((Account { name: id.to_owned(), secret }, client))
+    }
+
+    fn admin(&self) -> anyhow::Result<(Account, Client)> {
+        let (account, mut client) = self.client("demo-admin", None)?;
+        client.grant_types = BTreeSet::from([GrantType::ClientCredentials]);
+        client.realms = Vec::new();
+        client.compat = Compat::default();
+        let scopes: Vec<&str> = access::ALL.iter().map(|permission| permission.scope).collect();
+        client.scopes = Scopes::parse(&scopes.join(" "))?;
+        client.default_scopes = client.scopes.clone();
+        Ok((account, client))
+    }
+
+    fn assignment(
+        &self,
+        principal: Principal,
+        scope: &str,
+        reason: &str,
+    ) -> anyhow::Result<Assignment> {
+        Ok(Assignment {
+            tenant: self.tenant.clone(),
+            id: self.id(),
+            principal,
+            scope: ScopeToken::parse(scope)?,
+            reason: reason.to_owned(),
+            approver: None,
+            created: self.now,
+            created_by: "demo".to_owned(),
+            expires: None,
+        })
+    }
+
+    fn id<K: IdKind>(&self) -> Id<K> {
+        new_id(self.now)
+    }
+}
