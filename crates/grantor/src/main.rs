@@ -2,6 +2,7 @@
 //!
 //! | module         | what it holds                                                      |
 //! |----------------|--------------------------------------------------------------------|
+//! | [`admin`]      | the administrator's side: an ordinary client of the management API |
 //! | [`commands`]   | one file per subcommand, and the table that joins them             |
 //! | [`config`]     | the configuration of the server                                    |
 //! | [`demo`]       | the mission's story on one machine                                 |
@@ -12,6 +13,7 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage (clap), 130 interrupted; a command may add its own.
 
+mod admin;
 mod commands;
 mod config;
 mod demo;

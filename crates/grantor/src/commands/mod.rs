@@ -4,6 +4,8 @@
 //! `run(args) -> anyhow::Result<ExitCode>` (async or not), a `mod` line, a variant and a row in
 //! [`Command::run`]. A command that logs for a collector also gets a row in [`Command::log_format`].
 
+mod admin;
+mod apply;
 mod completions;
 mod config;
 mod delete;
@@ -28,6 +30,12 @@ pub(crate) enum Command {
     Serve(serve::Args),
     /// Check the configuration, or print its reference
     Config(config::Args),
+    /// Manage the registry, one action at a time
+    Admin(admin::Args),
+    /// Make the server as configuration files want it
+    Apply(apply::Args),
+    /// Show how the server differs from configuration files
+    Diff(apply::DiffArgs),
     /// Print an access token
     Token(token::Args),
     /// List the tokens that are kept under a name
@@ -47,6 +55,9 @@ impl Command {
             Self::Demo(args) => demo::run(args).await,
             Self::Serve(args) => serve::run(args).await,
             Self::Config(args) => config::run(args),
+            Self::Admin(args) => admin::run(args).await,
+            Self::Apply(args) => apply::run(args).await,
+            Self::Diff(args) => apply::diff(args).await,
             Self::Token(args) => token::run(args).await,
             Self::List(args) => list::run(&args),
             Self::Delete(args) => delete::run(&args),
@@ -60,6 +71,9 @@ impl Command {
         match self {
             Self::Serve(_) => LogFormat::Json,
             Self::Demo(_)
+            | Self::Admin(_)
+            | Self::Apply(_)
+            | Self::Diff(_)
             | Self::Config(_)
             | Self::Token(_)
             | Self::List(_)

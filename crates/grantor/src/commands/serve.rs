@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use grantor_server::app::App;
+use grantor_server::bootstrap;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, Flags};
@@ -50,11 +52,29 @@ impl SettingsArgs {
     }
 }
 
+/// Prints the one-time secret of the first administrator, while there is none (SEC-168). It goes to
+/// stdout, to the person who starts the server, and never into the log.
+#[expect(clippy::print_stdout, reason = "the log must not have it")]
+async fn offer_bootstrap(app: &App, config: &Config) -> anyhow::Result<()> {
+    let tenant = &config.settings.default_tenant;
+    let now = app.clock.now();
+    let secret = bootstrap::secret_if_needed(&*app.store, &app.secrets, tenant, now).await?;
+    if let Some(secret) = secret {
+        println!(
+            "There is no administrator yet. Within one hour run\n\n  \
+             grantor admin bootstrap --server {}\n\nand give it this one-time secret:\n\n  {secret}\n",
+            config.issuer
+        );
+    }
+    Ok(())
+}
+
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.settings.read()?;
     let store = node::open_store(&config.database).await?;
     let running = node::run(&config, store).await?;
     tracing::info!(listen = %config.listen, issuer = %config.issuer, "ready");
+    offer_bootstrap(&running.app, &config).await?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         _ = terminate.recv() => {}

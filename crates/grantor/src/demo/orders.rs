@@ -63,9 +63,7 @@ pub(super) async fn serve(socket: TcpListener, issuer: String, api: String, book
 async fn list(caller: Caller, State(book): State<OrderBook>) -> Result<Json<Vec<Order>>, Denied> {
     Ok(Json(match caller.reach(READ)? {
         Reach::All => book.matching(|_| true),
-        Reach::Own(owner) => {
-            book.matching(|order| owner == Owner::new(CUSTOMERS, &order.owner))
-        }
+        Reach::Own(owner) => book.matching(|order| owner == Owner::new(CUSTOMERS, &order.owner)),
     }))
 }
 

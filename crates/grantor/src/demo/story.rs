@@ -116,11 +116,9 @@ async fn customers_see_their_own(stage: &Stage, talk: &Talk) -> anyhow::Result<(
 
 async fn refusals_explain_themselves(stage: &Stage, talk: &Talk) -> anyhow::Result<()> {
     say("\n4. A refusal can be explained");
-    let request = authorized(
-        talk.post(&format!("{}/oauth2/token", stage.issuer())),
-        &stage.world.analytics,
-    )
-    .form(&[("grant_type", "client_credentials"), ("scope", "uid sales_order.write")]);
+    let request =
+        authorized(talk.post(&format!("{}/oauth2/token", stage.issuer())), &stage.world.analytics)
+            .form(&[("grant_type", "client_credentials"), ("scope", "uid sales_order.write")]);
     let refused = talk.send("the batch job asks for too much", request).await?.expect(400)?;
     ensure!(refused.body["error"] == "invalid_scope");
     ensure!(refused.text("error_description")?.contains("sales_order.write"), "it names the scope");
@@ -145,7 +143,8 @@ async fn refusals_explain_themselves(stage: &Stage, talk: &Talk) -> anyhow::Resu
 fn explained(body: &Value) -> anyhow::Result<()> {
     say(&format!("      {}", body["summary"].as_str().unwrap_or_default()));
     for step in body["steps"].as_array().into_iter().flatten() {
-        say(&format!("      {}: {} → {}", step["rule"], step["decided_by"], step["verdict"]));
+        let word = |name: &str| step[name].as_str().unwrap_or_default().to_owned();
+        say(&format!("      {}: {} → {}", word("rule"), word("decided_by"), word("verdict")));
     }
     let changes = body["what_would_change_it"].as_array().cloned().unwrap_or_default();
     for change in &changes {
@@ -201,7 +200,7 @@ async fn keys_rotate_unnoticed(stage: &Stage, talk: &Talk) -> anyhow::Result<()>
     };
     let rotation = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        let url = format!("{}/api/v1/keys/rotate", stage.issuer());
+        let url = format!("{}/api/v1/keys", stage.issuer());
         let request = talk.post(&url).bearer_auth(&admin).json(&json!({ "ahead_seconds": 0 }));
         let answer = talk.send("the administrator rotates, at once", request).await?;
         ensure!(answer.status / 100 == 2, "rotation failed: {}", answer.body);
@@ -258,13 +257,14 @@ async fn key_ids(stage: &Stage, talk: &Talk) -> anyhow::Result<Vec<String>> {
 /// A token of a customer, through the shop.
 async fn customer(stage: &Stage, talk: &Talk, who: &Account) -> anyhow::Result<Answer> {
     let request =
-        authorized(talk.post(&format!("{}/oauth2/token", stage.issuer())), &stage.world.shop)
-            .form(&[
+        authorized(talk.post(&format!("{}/oauth2/token", stage.issuer())), &stage.world.shop).form(
+            &[
                 ("grant_type", "password"),
                 ("username", &who.name),
                 ("password", &who.secret),
                 ("scope", "uid sales_order.read"),
-            ]);
+            ],
+        );
     talk.send(&format!("{} signs in through the shop", who.name), request).await?.expect(200)
 }
 

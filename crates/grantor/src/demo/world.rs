@@ -16,7 +16,7 @@ use grantor_domain::scope::{GrantRule, Scope};
 use grantor_domain::user::{StoredPassword, User};
 use grantor_oauth_types::client_auth::ClientAuthMethod;
 use grantor_oauth_types::grant_type::GrantType;
-use grantor_oauth_types::id::{IdKind, Id, UserId};
+use grantor_oauth_types::id::{Id, IdKind, UserId};
 use grantor_oauth_types::name::{
     ApplicationId, ClientId, RealmName, ResourceTypeId, TenantName, UserName,
 };
@@ -63,11 +63,8 @@ impl World {
     /// Writes the cast into a new embedded database in `folder`.
     pub(crate) async fn make(folder: &Path, issuer: &str, api: &str) -> anyhow::Result<Self> {
         let database = format!("sqlite:{}", folder.join("demo.db").display());
-        let flags = Flags {
-            issuer: Some(issuer.to_owned()),
-            database: Some(database),
-            ..Flags::default()
-        };
+        let flags =
+            Flags { issuer: Some(issuer.to_owned()), database: Some(database), ..Flags::default() };
         let config = Config::read(None, std::iter::empty(), flags)?;
         let store = node::open_store(&config.database).await?;
         let now = SystemClock.now();
@@ -138,7 +135,8 @@ impl Maker {
         }
         let reads_all = Principal::User(service_user.id);
         let why = "the nightly report reads every order";
-        effects = effects.put(&self.assignment(reads_all, "sales_order.read_all", why)?, Expect::New);
+        effects =
+            effects.put(&self.assignment(reads_all, "sales_order.read_all", why)?, Expect::New);
         for permission in access::ALL {
             let principal = Principal::Client(admin_client.id.clone());
             let assignment = self.assignment(principal, permission.scope, "demo administrator")?;

@@ -1,0 +1,60 @@
+//! The kinds of things of the management API, and how each is named in configuration files.
+
+use serde_json::Value;
+
+/// A kind of thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kind {
+    /// In files: `resource_types`
+    pub(crate) name: &'static str,
+    /// In paths: `resource-types`
+    pub(crate) path: &'static str,
+    /// The member that names it in paths; `None` where the server makes an id
+    pub(crate) key: Option<&'static str>,
+    /// The members that name it for people, where the server makes the id
+    pub(crate) natural: &'static [&'static str],
+}
+
+/// Every kind, in an order in which what is referred to comes first.
+pub(crate) const KINDS: [Kind; 8] = [
+    keyed("realms", "realms", "name"),
+    keyed("resource_types", "resource-types", "id"),
+    Kind { name: "groups", path: "groups", key: None, natural: &["name"] },
+    keyed("scopes", "scopes", "token"),
+    keyed("applications", "applications", "id"),
+    Kind { name: "users", path: "users", key: None, natural: &["realm", "name"] },
+    keyed("clients", "clients", "id"),
+    Kind { name: "assignments", path: "assignments", key: None, natural: &["principal", "scope"] },
+];
+
+const fn keyed(name: &'static str, path: &'static str, key: &'static str) -> Kind {
+    Kind { name, path, key: Some(key), natural: &[] }
+}
+
+impl Kind {
+    /// The kind of this name, as files or paths write it.
+    pub(crate) fn find(name: &str) -> Option<Self> {
+        KINDS.into_iter().find(|kind| kind.name == name || kind.path == name)
+    }
+
+    /// What a thing is called: its key, or the values of its natural key.
+    pub(crate) fn label(self, thing: &Value) -> String {
+        let members = self.key.as_ref().map_or(self.natural, std::slice::from_ref);
+        let words = members.iter().map(|member| match &thing[*member] {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The path segment of a thing that the server knows.
+    pub(crate) fn segment(self, thing: &Value) -> String {
+        let member = self.key.unwrap_or("id");
+        escape(thing[member].as_str().unwrap_or_default())
+    }
+}
+
+/// A path segment (RFC 3986 §3.3).
+pub(crate) fn escape(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}
