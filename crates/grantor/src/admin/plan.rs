@@ -100,18 +100,17 @@ fn same(found: &Value, wanted: &Value) -> bool {
     match (words(found), words(wanted)) {
         (Some(found), Some(wanted)) => found == wanted,
         _ => match (found, wanted) {
-            (Value::Object(found), Value::Object(wanted)) => {
-                wanted.iter().all(|(name, value)| {
-                    found.get(name).is_some_and(|found| same(found, value))
-                })
-            }
+            (Value::Object(found), Value::Object(wanted)) => wanted
+                .iter()
+                .all(|(name, value)| found.get(name).is_some_and(|found| same(found, value))),
             (found, wanted) => found == wanted,
         },
     }
 }
 
 fn words(value: &Value) -> Option<Vec<&str>> {
-    let mut words: Vec<&str> = value.as_array()?.iter().map(Value::as_str).collect::<Option<_>>()?;
+    let mut words: Vec<&str> =
+        value.as_array()?.iter().map(Value::as_str).collect::<Option<_>>()?;
     words.sort_unstable();
     Some(words)
 }

@@ -132,7 +132,8 @@ impl Session {
         if let Some(etag) = etag {
             request = request.header("if-match", etag);
         }
-        let answer = request.send().await.with_context(|| format!("{} does not answer", self.server))?;
+        let answer =
+            request.send().await.with_context(|| format!("{} does not answer", self.server))?;
         let status = answer.status();
         let etag = answer.headers().get("etag").and_then(|value| value.to_str().ok());
         let etag = etag.map(str::to_owned);
