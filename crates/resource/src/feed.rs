@@ -149,10 +149,13 @@ pub(crate) async fn follow(core: Weak<Core>) {
                 floor.await;
             }
             Some(Err(error)) => {
-                failures += 1;
-                tracing::warn!(%error, failures, "the revocation feed could not be read");
-                // 0.2, 0.4 … 6.4 seconds: a restart of the server must not be felt for long.
-                tokio::time::sleep(Duration::from_millis(100 << failures.min(6))).await;
+                failures = failures.saturating_add(1);
+                // The first, the second, the fourth …: an outage must not fill the log.
+                if failures.is_power_of_two() {
+                    tracing::warn!(%error, failures, "the revocation feed could not be read");
+                }
+                // At most a second: whoever revokes after a restart waits for us.
+                tokio::time::sleep(Duration::from_millis(100 << failures.min(3))).await;
             }
         }
     }

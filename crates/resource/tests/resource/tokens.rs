@@ -280,6 +280,8 @@ async fn stups_tokens_are_read_where_they_are_accepted() {
     };
     let caller = world.verifier.verify(&with("azp", json!("kio"))).await.unwrap();
     assert_eq!(caller.client_id(), Some("kio"));
+    let caller = world.verifier.verify(&with("realm", json!(""))).await.unwrap();
+    assert_eq!(caller.as_owner(), None, "a client that speaks for itself");
     #[rustfmt::skip]
     let mut table = vec![
         ("scope-string",  with("scope", json!("uid")),                      F::Claims),
