@@ -55,7 +55,7 @@ const REPLACE: &str = "
     UPDATE grants SET scopes = $3, audiences = $4, generation = $5, digest = $6,
         idle_expires = $7, previous_digest = $8, previous_rotated = $9, previous_sealed = $10,
         ended_at = $11, ended_why = $12
-    WHERE tenant = $1 AND id = $2 RETURNING 1";
+    WHERE tenant = $1 AND id = $2";
 
 const END_OF_USER: &str = "
     UPDATE grants SET ended_at = $2, ended_why = $3
@@ -147,7 +147,7 @@ pub(crate) fn open(grant: Grant) -> Step {
     Step { sql: INSERT, values }
 }
 
-/// Replaces a grant that was claimed: a row comes back.
+/// Replaces a grant that was claimed, so it is there.
 pub(crate) fn update(grant: Grant) -> Step {
     let mut values: Vec<Value> =
         vec![Box::new(grant.tenant.to_string()), Box::new(grant.id.uuid())];

@@ -34,6 +34,20 @@ impl Drop for Probe {
     }
 }
 
+/// Counts an attempt that failed, when dropped.
+struct Failure<'a> {
+    outage: &'a Outage,
+    failed: bool,
+}
+
+impl Drop for Failure<'_> {
+    fn drop(&mut self) {
+        if self.failed {
+            self.outage.failures.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+}
+
 impl Outage {
     /// For somebody who finds no connection alive: `None` if the database is away and somebody
     /// is looking already.
@@ -60,12 +74,12 @@ impl Outage {
         } else {
             None
         };
+        // Given up in the middle is failed too: a network that swallows everything looks like that.
+        let mut failure = Failure { outage: self, failed: true };
         let result = connect.await;
-        match &result {
-            Ok(_) => self.failures.store(0, Ordering::Release),
-            Err(_) => {
-                self.failures.fetch_add(1, Ordering::AcqRel);
-            }
+        failure.failed = result.is_err();
+        if result.is_ok() {
+            self.failures.store(0, Ordering::Release);
         }
         result
     }
@@ -99,6 +113,15 @@ mod tests {
         outage.attempt(async { Ok::<(), ()>(()) }).await.unwrap();
         assert!(outage.admit().is_some());
         drop(probe);
+    }
+
+    #[tokio::test]
+    async fn rel_017_an_attempt_that_was_given_up_failed() {
+        let outage = Arc::new(Outage::default());
+        let endless = outage.attempt(std::future::pending::<Result<(), ()>>());
+        tokio::time::timeout(Duration::from_millis(5), endless).await.unwrap_err();
+        let _probe = outage.admit().expect("nobody is looking");
+        assert!(outage.admit().is_none());
     }
 
     #[test]
