@@ -16,7 +16,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("store-sqlite", &["oauth-types", "crypto", "domain", "store"]),
     ("store-postgres", &["oauth-types", "crypto", "domain", "store"]),
     ("server", &["oauth-types", "crypto", "domain", "store"]),
-    ("client", &["oauth-types"]),
+    ("client", &["oauth-types", "crypto"]),
     ("resource", &["oauth-types", "crypto"]),
 ];
 
@@ -115,9 +115,10 @@ fn no_file_is_named_for_having_no_subject() {
     }
 }
 
+/// `tests.rs` is about the module it lies beside.
 #[test]
 fn every_module_says_what_it_is() {
-    for (file, text) in rust() {
+    for (file, text) in rust().filter(|(file, _)| file_name(file) != "tests.rs") {
         let first = text.lines().find(|l| !l.is_empty() && !l.starts_with("#!["));
         let documented = first.is_none_or(|line| line.starts_with("//!"));
         assert!(documented, "{} does not begin with //!", file.display());
