@@ -74,18 +74,27 @@ const LIVE_OF_USER: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM grants
-     WHERE tenant = ?1 AND ended_at IS NULL AND \"user\" = ?2 AND (?3 IS NULL OR +client = ?3)"
+     WHERE tenant = ?1 AND id > ?2 AND ended_at IS NULL AND \"user\" = ?4
+        AND (?5 IS NULL OR +client = ?5)
+     ORDER BY id LIMIT ?3"
 );
 
 const LIVE_OF_CLIENT: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM grants
-     WHERE tenant = ?1 AND ended_at IS NULL AND client = ?2"
+     WHERE tenant = ?1 AND id > ?2 AND ended_at IS NULL AND client = ?4 ORDER BY id LIMIT ?3"
 );
 
-const LIVE: &str =
-    concat!("SELECT ", columns!(), " FROM grants WHERE tenant = ?1 AND ended_at IS NULL");
+const LIVE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM grants
+     WHERE tenant = ?1 AND id > ?2 AND ended_at IS NULL ORDER BY id LIMIT ?3"
+);
+
+/// How many grants are in memory while many end.
+const CHUNK: i64 = 1_000;
 
 const PURGE: &str = "
     DELETE FROM grants WHERE (tenant, id) IN
@@ -162,7 +171,8 @@ pub(crate) fn update(db: &Connection, grant: &Grant) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Ends every live grant of a user, a client, or both.
+/// Ends every live grant of a user, a client, or both. Nobody else writes meanwhile: a million of
+/// them take seconds, which is what a kill switch may cost.
 pub(crate) fn end(
     db: &Connection,
     tenant: &TenantName,
@@ -173,16 +183,22 @@ pub(crate) fn end(
     let tenant = tenant.as_str();
     let user = user.map(Id::bytes);
     let client = client.map(ClientId::as_str);
-    let live = match (user, client) {
-        (Some(user), client) => list(db, LIVE_OF_USER, params![tenant, user, client]),
-        (None, Some(client)) => list(db, LIVE_OF_CLIENT, params![tenant, client]),
-        (None, None) => list(db, LIVE, params![tenant]),
-    }?;
-    for mut grant in live {
-        grant.ended = Some(GrantEnd { at, why: EndReason::Revoked });
-        update(db, &grant)?;
+    let mut after = [0; 16];
+    loop {
+        let live = match (user, client) {
+            (Some(user), client) => {
+                list(db, LIVE_OF_USER, params![tenant, after, CHUNK, user, client])
+            }
+            (None, Some(client)) => list(db, LIVE_OF_CLIENT, params![tenant, after, CHUNK, client]),
+            (None, None) => list(db, LIVE, params![tenant, after, CHUNK]),
+        }?;
+        let Some(last) = live.last() else { return Ok(()) };
+        after = last.id.bytes();
+        for mut grant in live {
+            grant.ended = Some(GrantEnd { at, why: EndReason::Revoked });
+            update(db, &grant)?;
+        }
     }
-    Ok(())
 }
 
 /// Deletes grants whose absolute end was before `over`.

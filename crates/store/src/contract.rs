@@ -74,6 +74,7 @@ macro_rules! store_contract {
                 rel_019_sec_063_judges_of_one_grant_take_turns,
                 sec_163_a_grant_is_found_in_its_tenant_only,
                 grants_end_by_user_by_client_and_by_both,
+                every_grant_of_a_client_ends_however_many_there_are,
             }
             limits {
                 rel_021_no_more_attempts_are_looked_at_than_are_free,

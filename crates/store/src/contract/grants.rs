@@ -144,3 +144,16 @@ pub async fn grants_end_by_user_by_client_and_by_both(store: Arc<dyn Store>) {
     assert!(store.grants(&of(None, Some("late"))).await.unwrap()[0].ended.is_some());
     assert_eq!(ended().await, [Some(3), Some(2), Some(4), Some(1)]);
 }
+
+/// Also when there are very many.
+pub async fn every_grant_of_a_client_ends_however_many_there_are(store: Arc<dyn Store>) {
+    let user: UserId = id();
+    let many = (0..2_500).map(|_| Effect::OpenGrant(Box::new(grant(&acme(), user, "shop"))));
+    write(&*store, Effects(many.collect())).await.unwrap();
+    let client = Some("shop".parse().unwrap());
+    let end = Effect::EndGrants { tenant: acme(), user: None, client, at: at(1) };
+    write(&*store, end.into()).await.unwrap();
+    let listed = store.grants(&GrantQuery { limit: 3_000, ..of(None, None) }).await.unwrap();
+    assert_eq!(listed.len(), 2_500);
+    assert!(listed.iter().all(|grant| grant.ended.is_some()));
+}
