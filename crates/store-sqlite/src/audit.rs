@@ -67,6 +67,13 @@ const LOAD: &str = "
     INSERT INTO audit (seq, tenant, first, last, kind, body, checksum)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
+/// What must be found through which index, however the tables grow.
+#[cfg(test)]
+pub(crate) const PLANS: [(&str, &str); 2] = [
+    (SINGLE, "audit_single (tenant=? AND first=?)"),
+    (BATCHES, "audit_batch (tenant=? AND first>? AND first<?)"),
+];
+
 /// Every statement here, for the test that prepares them.
 #[cfg(test)]
 pub(crate) const ALL_SQL: [&str; 13] = [

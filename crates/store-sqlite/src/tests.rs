@@ -44,6 +44,44 @@ fn every_statement_prepares_on_the_migrated_schema() {
     }
 }
 
+/// How SQLite goes about a statement.
+fn plan(db: &Connection, sql: &str) -> String {
+    let mut explained = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let mut rows = explained.raw_query();
+    let mut plan = String::new();
+    while let Some(row) = rows.next().unwrap() {
+        plan += &row.get::<_, String>("detail").unwrap();
+        plan.push('\n');
+    }
+    plan
+}
+
+#[test]
+fn lists_are_found_through_their_indexes() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = schema::open(&folder.path().join("a.db"), Synchronous::Full).unwrap();
+    for (sql, index) in grants::PLANS.into_iter().chain(audit::PLANS) {
+        let plan = plan(&db, sql);
+        assert!(plan.contains(index), "{sql}: {plan}");
+    }
+}
+
+#[test]
+fn only_what_reads_everything_scans() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = schema::open(&folder.path().join("a.db"), Synchronous::Full).unwrap();
+    for sql in all_sql() {
+        let plan = plan(&db, sql);
+        // Dumps and lists over all tenants read everything; the last link is the end of a table.
+        let all = !sql.contains("WHERE tenant = ?1") && sql.contains("ORDER BY");
+        assert!(
+            all || !plan.contains("SCAN")
+                || ["SCAN above", "SCAN sqlite_sequence"].iter().any(|small| plan.contains(small)),
+            "{sql}: {plan}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_sees_what_a_running_server_commits_and_writes_nothing() {
     use grantor_store::contract::sample;
