@@ -1,5 +1,6 @@
 //! The contract, and what is PostgreSQL's own.
 
+mod cluster;
 mod commit;
 mod contract;
 mod kill;

@@ -1,4 +1,4 @@
-//! A process that is killed at any moment. REL-001.
+//! A process or a database that is killed at any moment. REL-001.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
@@ -8,8 +8,9 @@ use std::time::Duration;
 use grantor_oauth_types::id::{GrantId, Id};
 use grantor_store::contract::sample::{acme, event, grant, id_at};
 use grantor_store::operations::{judge_grant, write};
-use grantor_store::{AuditQuery, Effect, Effects, GrantQuery, Store};
+use grantor_store::{AuditQuery, Effect, Effects, GrantQuery, Store, StoreError};
 
+use super::cluster::Cluster;
 use super::support::{Schema, client, url};
 use crate::PostgresStore;
 
@@ -99,6 +100,63 @@ async fn rel_001_rel_008_nothing_acknowledged_is_lost_and_nothing_is_half_done_a
         }
     }
     assert!(rotations > 0, "it was always killed too early to have shown anything");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rel_001_rel_010_a_database_killed_with_9_loses_nothing_acknowledged_and_is_found_again() {
+    let mut cluster = Cluster::start().await;
+    let config = crate::PostgresConfig::new(cluster.url()).pool_size(8);
+    let store: &'static PostgresStore =
+        Box::leak(Box::new(PostgresStore::connect(config).await.unwrap()));
+    let tenant = acme();
+    let mut opened = Vec::new();
+    for number in 0..8 {
+        let granted = grant(&tenant, Id::new(number, [1; 10]), "shop");
+        opened.push(granted.id);
+        write(store, Effect::OpenGrant(Box::new(granted)).into()).await.unwrap();
+    }
+    for cycle in 0..cycles().div_ceil(10) {
+        let writers: Vec<_> =
+            opened.iter().map(|id| tokio::spawn(rotate_until_it_fails(store, *id))).collect();
+        let [random] = grantor_crypto::random::bytes::<1>();
+        tokio::time::sleep(Duration::from_millis(50 + u64::from(random))).await;
+        cluster.kill();
+        let mut acknowledged = Vec::new();
+        for writer in writers {
+            acknowledged.push(writer.await.unwrap());
+        }
+        cluster.run().await;
+        // The same store, without a restart, within five seconds.
+        let found = tokio::time::timeout(Duration::from_secs(5), async {
+            while store.last_change().await.is_err() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        found.await.expect("reconnects by itself");
+        for (id, acknowledged) in opened.iter().zip(acknowledged) {
+            let kept = store.grant(&tenant, *id).await.unwrap().unwrap().refresh.generation;
+            assert!(kept >= acknowledged, "cycle {cycle}: {acknowledged} done, {kept} kept");
+            assert!(kept <= acknowledged + 1, "cycle {cycle}: only one was on its way");
+        }
+    }
+}
+
+/// Rotates until the database is away; returns the last generation that was acknowledged.
+async fn rotate_until_it_fails(store: &PostgresStore, id: GrantId) -> i64 {
+    let tenant = acme();
+    let mut last = store.grant(&tenant, id).await.unwrap().unwrap().refresh.generation;
+    loop {
+        let rotated = judge_grant(store, &tenant, id, |found| {
+            let mut grant = found.unwrap().clone();
+            grant.refresh.generation += 1;
+            (grant.refresh.generation, Effect::UpdateGrant(Box::new(grant)).into())
+        });
+        match rotated.await {
+            Ok(generation) => last = generation,
+            Err(StoreError::Unavailable(_)) => return last,
+            Err(other) => panic!("{other}"),
+        }
+    }
 }
 
 /// What the process had sent is still carried out: waits until the database has noticed that it is
