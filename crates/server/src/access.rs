@@ -157,24 +157,28 @@ pub struct Caller {
 impl Caller {
     /// Reads the token of a request. RFC 6750 §2.1, §3.1; SEC-188.
     pub fn of(app: &App, parts: &Parts) -> Result<Self, Problem> {
-        let now = app.clock.now();
         let here = parts.extensions.get::<Here>().expect("tenancy comes before every handler");
-        let peer = parts.extensions.get::<Peer>().map_or(None, |peer| peer.0);
+        let peer = parts.extensions.get::<Peer>().copied().unwrap_or(Peer(None));
         let header = authorization(&parts.headers).map_err(|_| Problem::two_credentials())?;
         let text = header.and_then(bearer).ok_or_else(Problem::unauthorized)?;
-        let live = tokens::verify(&here.0, text, now).map_err(|reason| {
+        Self::with_token(app, here.clone(), peer, text)
+    }
+
+    /// Whoever presents this token.
+    pub fn with_token(app: &App, here: Here, peer: Peer, text: &str) -> Result<Self, Problem> {
+        let (now, tenant) = (app.clock.now(), here.0);
+        let live = tokens::verify(&tenant, text, now).map_err(|reason| {
             tracing::debug!(%reason, "management call refused");
             Problem::invalid_token()
         })?;
-        if !is_for_us(&here.0, &live.token) {
+        if !is_for_us(&tenant, &live.token) {
             return Err(Problem::invalid_token());
         }
-        let tenant = Arc::clone(&here.0);
         Ok(Self {
             actor: actor(&live.token),
             rights: Rights(live.token.scopes.clone()),
             token: live.token,
-            context: Context { tenant, address: peer, now, decision: app.new_id(now) },
+            context: Context { tenant, address: peer.0, now, decision: app.new_id(now) },
         })
     }
 

@@ -20,12 +20,17 @@ use crate::routes::Routes;
 
 pub(crate) mod applications;
 pub(crate) mod assignments;
+mod audit;
 mod body;
+mod bootstrap;
 pub(crate) mod clients;
+mod consents;
 mod decisions;
 pub(crate) mod description;
+mod grants;
 pub(crate) mod groups;
 mod hanging;
+mod keys;
 mod me;
 mod page;
 mod power;
@@ -33,11 +38,14 @@ mod problem;
 pub(crate) mod realms;
 pub(crate) mod resource;
 pub(crate) mod resource_types;
+mod revocations;
 mod schemas;
 pub(crate) mod scopes;
+mod tenants;
 pub(crate) mod users;
 pub(crate) mod write;
 
+pub(crate) use body::Precondition;
 pub(crate) use me::described;
 pub use problem::{FieldError, Problem};
 
@@ -64,6 +72,7 @@ pub fn openapi() -> OpenApi {
 
 fn everything() -> Api {
     let api = Api::default()
+        .resource::<tenants::Tenants>()
         .resource::<realms::Realms>()
         .resource::<users::Users>()
         .resource::<groups::Groups>()
@@ -72,8 +81,17 @@ fn everything() -> Api {
         .resource::<resource_types::ResourceTypes>()
         .resource::<scopes::CatalogueScopes>()
         .resource::<assignments::Assignments>();
-    let api = clients::more(api);
-    let api = users::more(api);
-    let api = decisions::more(api);
-    me::more(api)
+    let more: [fn(Api) -> Api; 10] = [
+        tenants::more,
+        users::more,
+        clients::more,
+        consents::more,
+        grants::more,
+        revocations::more,
+        keys::more,
+        audit::more,
+        decisions::more,
+        bootstrap::more,
+    ];
+    me::more(more.into_iter().fold(api, |api, more| more(api)))
 }

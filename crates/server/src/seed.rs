@@ -109,7 +109,12 @@ impl Seed {
 
     /// Writes everything; nothing of it may be there yet.
     pub fn effects(&self) -> Effects {
-        let mut effects = Effects::NONE.put(&self.tenant, Expect::New);
+        self.contents().put(&self.tenant, Expect::New)
+    }
+
+    /// Writes what is in the tenant, without the tenant itself.
+    pub fn contents(&self) -> Effects {
+        let mut effects = Effects::NONE;
         for scope in &self.scopes {
             effects = effects.put(scope, Expect::New);
         }

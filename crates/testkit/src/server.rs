@@ -17,7 +17,7 @@ use grantor_server::start::{Node, Running, start};
 use grantor_store::Store;
 use grantor_store_sqlite::{SqliteStore, StoreConfig, Synchronous};
 use reqwest::{Method, RequestBuilder, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::TestClock;
@@ -93,6 +93,33 @@ impl TestServer {
         form.extend(scope.map(|scope| ("scope", scope)));
         let request = self.http.post(format!("{}/oauth2/token", self.issuer));
         send(request.basic_auth(id, Some(secret)).form(&form)).await
+    }
+
+    /// A client that holds these scopes, and a token of it: somebody with some permissions.
+    pub async fn delegate(&self, id: &str, scopes: &[&str]) -> String {
+        let admin = self.admin_token().await;
+        let client = json!({
+            "id": id,
+            "auth_method": "client_secret_basic",
+            "grant_types": ["client_credentials"],
+            "scopes": scopes,
+            "default_scopes": scopes,
+        });
+        let made = self.made("/api/v1/clients", &admin, &client).await;
+        for scope in scopes.iter().filter(|scope| scope.contains('.')) {
+            let assignment =
+                json!({ "principal": { "client": id }, "scope": scope, "reason": "a test" });
+            self.made("/api/v1/assignments", &admin, &assignment).await;
+        }
+        let secret = made["client_secret"].as_str().expect("a secret");
+        self.client_token(id, secret, None).await
+    }
+
+    /// What a `POST` has made.
+    pub async fn made(&self, path: &str, token: &str, body: &Value) -> Value {
+        let answer = self.post(path, token, body).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{path}: {}", answer.text);
+        answer.body
     }
 
     /// A request to a path of the public listener.

@@ -247,7 +247,7 @@ impl Resource for Clients {
 
 /// A STUPS token need not say whose it is (`stups.md` 2.9). Those of the application's service
 /// user, which such a client gets for itself, are ended by their subject.
-async fn end_nameless(
+pub(super) async fn end_nameless(
     app: &App,
     caller: &Caller,
     client: &Client,

@@ -19,6 +19,7 @@ pub struct Problem {
     status: StatusCode,
     detail: String,
     errors: Vec<FieldError>,
+    flaws: Vec<Flaw>,
     challenge: Option<String>,
 }
 
@@ -52,7 +53,8 @@ pub(crate) struct ProblemDocument {
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), errors: Vec::new(), challenge: None }
+        let (errors, flaws, challenge) = (Vec::new(), Vec::new(), None);
+        Self { status, detail: detail.into(), errors, flaws, challenge }
     }
 
     fn challenged(status: StatusCode, detail: &str, parameters: &str) -> Self {
@@ -116,7 +118,12 @@ impl Problem {
             .iter()
             .map(|flaw| FieldError { pointer: flaw.pointer.clone(), detail: flaw.message() })
             .collect();
-        Self { errors, ..Self::bad("the request is not valid") }
+        Self { errors, flaws: flaws.to_vec(), ..Self::bad("the request is not valid") }
+    }
+
+    /// The rules that were broken, for dialects that say it in their own words.
+    pub(crate) fn broken(&self) -> &[Flaw] {
+        &self.flaws
     }
 
     /// The status.

@@ -253,7 +253,8 @@ async fn set_password(
         expected: &Precondition::Any,
         kind: "user.password_set",
         more: &|before: &User, then: &mut Consequences| {
-            if !keep_previous {
+            // The first password of a user takes the place of none: there is nothing to end.
+            if !keep_previous && !before.passwords.is_empty() {
                 then.end_user(&caller.context, before);
             }
         },

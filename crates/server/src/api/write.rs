@@ -36,6 +36,11 @@ pub(crate) struct Consequences {
 }
 
 impl Consequences {
+    /// As effects of an operation.
+    pub(crate) fn into_effects(self) -> Effects {
+        self.effects
+    }
+
     /// Something more to write.
     pub(crate) fn and(&mut self, effect: Effect) {
         self.effects.0.push(effect);
@@ -62,7 +67,6 @@ impl Consequences {
     }
 
     /// Everything in a tenant ends.
-    #[expect(dead_code, reason = "for tenants")]
     pub(crate) fn end_tenant(&mut self, tenant: &Tenant, now: Timestamp) {
         let (user, client) = (None, None);
         self.and(Effect::EndGrants { tenant: tenant.name.clone(), user, client, at: now });

@@ -1,5 +1,6 @@
-//! STUPS: Plan B's provider, token info and revocation (`stups.md` 2, 3).
+//! STUPS: Plan B's provider, token info and revocation (`stups.md` 2, 3), and essentials (4).
 
+mod essentials;
 mod realm;
 mod revocations;
 mod token;
@@ -26,5 +27,5 @@ pub fn routes() -> Routes {
             routes = routes.add(Guard::Open, method, path, token::not_allowed);
         }
     }
-    routes
+    routes.merge(essentials::routes())
 }

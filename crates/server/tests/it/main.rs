@@ -1,4 +1,12 @@
 //! The server over HTTP, as its callers see it.
 
+mod bootstrap;
+mod endings;
+mod essentials;
 mod management;
+mod people;
+mod refusals;
+mod rights;
 mod route_table;
+mod secrets;
+mod tenants;

@@ -7,7 +7,9 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 async fn call(server: &TestServer, route: &Route, token: Option<&str>) -> Answer {
-    let path = route.path.replace("{id}", "x").replace("{kid}", "x").replace("{rt}", "xx");
+    let segments =
+        route.path.split('/').map(|part| if part.starts_with('{') { "xx" } else { part });
+    let path = segments.collect::<Vec<_>>().join("/");
     let method = Method::from_bytes(route.method.as_str().as_bytes()).unwrap();
     let mut request = server.request(method, &path).header("content-type", "application/json");
     if let Some(token) = token {
@@ -62,6 +64,21 @@ async fn sec_161_no_guarded_route_answers_without_the_permission() {
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{} expired", route.path);
     }
     elsewhere.stop().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn sec_161_what_is_about_the_caller_needs_to_know_him() {
+    let server = TestServer::start().await;
+    for route in routes::public().table() {
+        let ours = route.path.starts_with("/api/") || route.path.starts_with("/resource-types");
+        if ours && route.guard == Guard::Token {
+            for token in [None, Some("x")] {
+                let answer = call(&server, route, token).await;
+                assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", route.path);
+            }
+        }
+    }
     server.stop().await;
 }
 

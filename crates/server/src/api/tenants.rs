@@ -1,0 +1,137 @@
+//! Tenants: for administrators of the default tenant only.
+
+use axum::extract::State;
+use axum::http::{Method, Response};
+use grantor_domain::document::DocumentKey;
+use grantor_domain::tenant::{Tenant, TenantSettings};
+use grantor_oauth_types::name::TenantName;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::body::JsonBody;
+use super::description::{Api, Operation, with_key};
+use super::resource::{Resource, created, read_new};
+use super::write::{self, Consequences};
+use super::{Problem, schemas};
+use crate::access::{Caller, Permission as _, Permit, TenantRead, TenantWrite};
+use crate::app::App;
+use crate::routes::Guard;
+use crate::{jobs, seed};
+
+/// What may be written of a tenant.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = TenantBody)]
+pub(crate) struct Body {
+    /// The issuer identifier: an absolute URL without query, fragment or trailing slash
+    issuer: String,
+    /// Further host names requests may come in on
+    #[serde(default)]
+    hosts: Vec<String>,
+    /// Nothing is issued while this is off, and what was issued ends
+    #[serde(default = "yes")]
+    enabled: bool,
+    /// Its policy
+    #[serde(default)]
+    #[schema(value_type = schemas::TenantSettings, required = false)]
+    settings: TenantSettings,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A tenant.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Tenant)]
+pub(crate) struct View {
+    /// Its name
+    name: String,
+    #[serde(flatten)]
+    body: Body,
+}
+
+/// `/api/v1/tenants`
+#[derive(Debug)]
+pub(crate) enum Tenants {}
+
+impl Resource for Tenants {
+    type Entity = Tenant;
+    type Body = Body;
+    type View = View;
+    type Read = TenantRead;
+    type Write = TenantWrite;
+
+    const NAME: &'static str = "tenant";
+    const PATH: &'static str = "tenants";
+    const KEY: Option<&'static str> = Some("name");
+    const CREATES: bool = false;
+    const DELETES: bool = false;
+    const ACROSS_TENANTS: bool = true;
+
+    fn at(_: &TenantName, id: &str) -> Option<DocumentKey> {
+        let name = TenantName::parse(id).ok()?;
+        Some(DocumentKey::id::<Tenant>(&name, id))
+    }
+
+    fn view(tenant: &Tenant) -> View {
+        let Tenant { name, issuer, hosts, enabled, settings } = tenant.clone();
+        View { name: name.to_string(), body: Body { issuer, hosts, enabled, settings } }
+    }
+
+    fn create(key: &str, body: Body, _: &Caller) -> Result<Tenant, Problem> {
+        let name = TenantName::parse(key).map_err(|e| Problem::field("/name", e.to_string()))?;
+        let Body { issuer, hosts, enabled, settings } = body;
+        Ok(Tenant { name, issuer, hosts, enabled, settings })
+    }
+
+    fn replace(before: &Tenant, body: Body) -> Result<Tenant, Problem> {
+        let Body { issuer, hosts, enabled, settings } = body;
+        Ok(Tenant { name: before.name.clone(), issuer, hosts, enabled, settings })
+    }
+
+    async fn consequences(
+        app: &App,
+        caller: &Caller,
+        before: &Tenant,
+        after: Option<&Tenant>,
+    ) -> Result<Consequences, Problem> {
+        let mut then = Consequences::default();
+        if after.is_some_and(|after| before.enabled && !after.enabled) {
+            if before.name == app.settings.default_tenant {
+                let detail = "the default tenant cannot be disabled: nobody could enable it again";
+                return Err(Problem::conflict(detail));
+            }
+            then.end_tenant(before, caller.context.now);
+        }
+        Ok(then)
+    }
+}
+
+/// Adds the route that makes tenants.
+pub(super) fn more(mut api: Api) -> Api {
+    let body = with_key(Tenants::KEY, &api.schema::<Body>());
+    let view = api.schema::<View>();
+    api.add(
+        Guard::Permit(TenantWrite::SCOPE),
+        &Method::POST,
+        "/tenants",
+        post,
+        Operation::new("tenants", "create_tenant", "Create a tenant")
+            .takes(body)
+            .answers(201, view),
+    )
+}
+
+/// A tenant comes with its base scopes, permissions and realms, and a key to sign with.
+async fn post(
+    State(app): State<App>,
+    permit: Permit<TenantWrite>,
+    body: JsonBody,
+) -> Result<Response<axum::body::Body>, Problem> {
+    let tenant = read_new::<Tenants>(&permit.caller, body)?;
+    let contents = seed::tenant(tenant.clone(), false).contents();
+    write::create_with::<Tenants>(&app, &permit.caller, &tenant, contents).await?;
+    jobs::tend(&app).await?;
+    Ok(created::<Tenants>(&tenant))
+}
