@@ -10,7 +10,7 @@ use crate::base64url;
 use crate::json::parse_strict_object;
 pub use crate::jwk::KeySet;
 use crate::jwk::PublicJwk;
-use crate::key::{MAX_KID, SigningFailed, SigningKey, VerifyingKey};
+use crate::key::{MAX_KID, SigningFailed, SigningKey, VerifyingKey, is_the_one};
 
 /// The longest token that is read, in bytes (SEC-085).
 pub const MAX_TOKEN: usize = 16 * 1024;
@@ -199,6 +199,13 @@ impl Unverified<'_> {
         }
         key.verify(self.message.as_bytes(), &self.signature).map_err(|_| JwsError::Signature)?;
         Ok(self.payload)
+    }
+
+    /// Whether this is the only compact form of the token, if it verifies. Anybody can turn an ECDSA
+    /// signature into a second one, so whoever keeps a list of tokens by their text must insist.
+    #[must_use]
+    pub fn is_only_form(&self) -> bool {
+        is_the_one(self.header.alg, &self.signature)
     }
 
     /// The payload, which anybody may have written. Good only for finding out whose keys to verify

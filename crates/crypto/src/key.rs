@@ -18,6 +18,11 @@ use zeroize::Zeroizing;
 use crate::Algorithm;
 use crate::jwk::{JwkError, PublicJwk, PublicMaterial};
 
+mod low_s;
+
+use low_s::LowSignature;
+pub(crate) use low_s::is_the_one;
+
 /// Why a private key could not be made or read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
@@ -169,7 +174,8 @@ impl SigningKey {
         }
     }
 
-    /// Signs `message`; ECDSA signatures are r and s in fixed width (RFC 7518 §3.4).
+    /// Signs `message`; ECDSA signatures are r and s in fixed width (RFC 7518 §3.4), of the two
+    /// that anybody can make of one the one with the smaller s.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
         self.sign_inline(message).map(|signature| signature.as_ref().to_vec())
     }
@@ -178,7 +184,9 @@ impl SigningKey {
     pub(crate) fn sign_inline(&self, message: &[u8]) -> Result<InlineSignature, SigningFailed> {
         let random = SystemRandom::new();
         let signature = match &self.0.pair {
-            Pair::Ecdsa(pair) => pair.sign(&random, message).map(InlineSignature::Short),
+            Pair::Ecdsa(pair) => pair
+                .sign(&random, message)
+                .map(|signature| InlineSignature::Fixed(LowSignature::of(signature.as_ref()))),
             Pair::Ed25519(pair) => pair.try_sign(message).map(InlineSignature::Short),
             Pair::Rsa(pair, encoding) => {
                 let mut bytes = vec![0; self.signature_len()];
@@ -193,6 +201,7 @@ impl SigningKey {
 #[expect(clippy::large_enum_variant, reason = "it lives on the stack, for a moment")]
 pub(crate) enum InlineSignature {
     Short(signature::Signature),
+    Fixed(LowSignature),
     Long(Vec<u8>),
 }
 
@@ -200,6 +209,7 @@ impl AsRef<[u8]> for InlineSignature {
     fn as_ref(&self) -> &[u8] {
         match self {
             Self::Short(signature) => signature.as_ref(),
+            Self::Fixed(signature) => signature.as_ref(),
             Self::Long(bytes) => bytes,
         }
     }

@@ -267,6 +267,10 @@ impl Core {
             return Err(TokenFault::Opaque.into());
         }
         let unverified = parse_compact(token).map_err(|_| TokenFault::Malformed)?;
+        // Revocations know a token by its text, and who signs them writes no other form of it.
+        if !matches!(self.freshness, Freshness::NotFollowed) && !unverified.is_only_form() {
+            return Err(TokenFault::Signature.into());
+        }
         let (key, generation) = key_for(self, &unverified.header).await?;
         let typ = unverified.header.typ.clone();
         let payload = unverified.verify(&key).map_err(|_| TokenFault::Signature)?;

@@ -71,11 +71,12 @@ async fn purge(app: App) {
             }
         }
         for view in app.directory.tenants().values() {
-            let mut set = (**view.revocations.set.load()).clone();
-            set.forget_until(now);
-            // Whoever took in news meanwhile wins: forgetting can wait for the next time.
-            let current = view.revocations.set.load();
-            view.revocations.set.compare_and_swap(&current, std::sync::Arc::new(set));
+            // Tried again on top of what came in meanwhile: forgetting must lose no news.
+            view.revocations.set.rcu(|set| {
+                let mut set = (**set).clone();
+                set.forget_until(now);
+                set
+            });
         }
     }
 }

@@ -131,7 +131,8 @@ fn open(view: &TenantView, text: &str) -> Option<AccessToken> {
     }
     let jwt = parse_compact(text).ok()?;
     let key = view.keys.verifying(jwt.header.kid.as_deref()?)?;
-    if key.alg() != jwt.header.alg {
+    // A second form of a revoked token would not be found in the list of revoked tokens.
+    if key.alg() != jwt.header.alg || !jwt.is_only_form() {
         return None;
     }
     let typ = jwt.header.typ.clone();

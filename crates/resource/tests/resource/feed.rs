@@ -4,6 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use grantor_crypto::Algorithm;
 use grantor_crypto::key::SigningKey;
 use grantor_oauth_types::revocation_feed::RevocationTarget;
@@ -28,6 +30,31 @@ async fn sec_185_a_revoked_token_is_refused_within_a_second_although_it_was_veri
     assert_eq!(heard.status, StatusCode::UNAUTHORIZED);
     assert!(heard.challenge().unwrap().contains(r#"error="invalid_token""#));
     assert_eq!(world.refusal(&other).await, None, "and only that one");
+}
+
+/// Anybody can turn an ECDSA signature into a second one that verifies too, by n − s for s.
+#[tokio::test]
+async fn a_revoked_token_does_not_come_back_in_its_second_form() {
+    const ORDER: [u8; 32] = [
+        0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63,
+        0x25, 0x51,
+    ];
+    let world = World::new().await;
+    let token = world.good_token();
+    let (message, signature) = token.rsplit_once('.').unwrap();
+    let mut signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let mut borrow = 0_i16;
+    for at in (0..32).rev() {
+        let digit = i16::from(ORDER[at]) - i16::from(signature[32 + at]) - borrow;
+        borrow = i16::from(digit < 0);
+        signature[32 + at] = u8::try_from(digit.rem_euclid(256)).unwrap();
+    }
+    let second = format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature));
+    world.server.revoke_token(&token);
+    assert!(world.refused_within_a_second(&token).await);
+    let refused = Some(Refusal::InvalidToken(TokenFault::Signature));
+    assert_eq!(world.refusal(&second).await, refused);
 }
 
 #[tokio::test]

@@ -8,5 +8,6 @@ mod people;
 mod refusals;
 mod rights;
 mod route_table;
+mod second_form;
 mod secrets;
 mod tenants;
