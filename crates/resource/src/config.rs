@@ -66,7 +66,7 @@ pub enum ConfigError {
     #[error("a verifier works in the background and needs a tokio runtime")]
     NoRuntime,
     /// TLS could not be set up.
-    #[error("the HTTP client cannot be made")]
+    #[error("TLS cannot be set up; are there root certificates on this machine?")]
     Http(#[source] reqwest::Error),
 }
 

@@ -200,12 +200,19 @@ pub(crate) async fn key_for(
 pub(crate) async fn keep(core: Weak<Core>) {
     /// How often it is looked whether something is due.
     const TICK: Duration = Duration::from_millis(500);
+    /// How often revocations that can match nothing any more are dropped: it walks over all.
+    const FORGET: Duration = Duration::from_mins(1);
+    let mut forgot = Duration::ZERO;
     while let Some(core) = core.upgrade() {
         core.discover_if_due().await;
         if core.endpoints().is_some() {
             core.keys.refresh_if_due(&core).await;
         }
-        core.feed.forget(core.clock.unix_seconds());
+        let now = core.clock.monotonic();
+        if now >= forgot + FORGET {
+            core.feed.forget(core.clock.unix_seconds());
+            forgot = now;
+        }
         drop(core);
         tokio::time::sleep(TICK).await;
     }

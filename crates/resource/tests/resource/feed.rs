@@ -117,6 +117,19 @@ async fn a_delta_may_be_much_longer_than_a_token() {
 }
 
 #[tokio::test]
+async fn revocations_that_can_match_nothing_any_more_are_forgotten() {
+    let world = World::new().await;
+    world.server.revoke_claims(&[("jti", "j1")]);
+    assert!(world.refused_within_a_second(&world.good_token()).await);
+    world.advance(90_000);
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    assert_eq!(world.verifier.status().revocations, 1, "still of use");
+    world.advance(11_000);
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    assert_eq!(world.verifier.status().revocations, 0);
+}
+
+#[tokio::test]
 async fn a_refused_cursor_means_reading_from_the_start() {
     let world = World::new().await;
     world.server.revoke_claims(&[("jti", "x")]);
