@@ -3,22 +3,28 @@
 //! | module         | what it holds                                                      |
 //! |----------------|--------------------------------------------------------------------|
 //! | [`admin`]      | the administrator's side: an ordinary client of the management API |
+//! | [`archive`]    | the form of a backup file                                          |
+//! | [`chain`]      | walking and checking the audit chain                               |
 //! | [`commands`]   | one file per subcommand, and the table that joins them             |
 //! | [`config`]     | the configuration of the server                                    |
 //! | [`demo`]       | the mission's story on one machine                                 |
 //! | [`developer`]  | how the developer's commands come to a token                       |
 //! | [`failure`]    | how an error is told on stderr: the chain of causes, and a hint    |
+//! | [`keys`]       | the signing keys of a database, opened on its host                 |
 //! | [`logging`]    | where log lines go, and in which form                              |
 //! | [`node`]       | from a configuration to a running node                             |
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage (clap), 130 interrupted; a command may add its own.
 
 mod admin;
+mod archive;
+mod chain;
 mod commands;
 mod config;
 mod demo;
 mod developer;
 mod failure;
+mod keys;
 mod logging;
 mod node;
 

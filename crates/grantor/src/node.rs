@@ -46,6 +46,32 @@ pub(crate) async fn open_store(database: &Database) -> anyhow::Result<Arc<dyn St
     }
 }
 
+/// Opens the database to look at it: SQLite also while a server writes it, and changing nothing.
+pub(crate) async fn open_to_read(database: &Database) -> anyhow::Result<Arc<dyn Store>> {
+    match database {
+        Database::Sqlite { path, .. } => {
+            let store = SqliteStore::open_read_only(path)
+                .with_context(|| format!("cannot read the database {}", path.display()))
+                .hint(
+                    "name it with --database sqlite:PATH; `grantor migrate` updates its schema",
+                )?;
+            Ok(Arc::new(store))
+        }
+        Database::Postgres { .. } => open_store(database).await,
+    }
+}
+
+/// The keys that seal secrets at rest, when there must be some already.
+pub(crate) fn existing_keyring(config: &Config) -> anyhow::Result<Keyring> {
+    if let crate::config::MasterKeySource::BesideDatabase(path) = &config.master_key
+        && !path.exists()
+    {
+        return Err(anyhow!("there is no master key {}", path.display()))
+            .hint("put the key there, or set keys.master_key_file or GRANTOR_MASTER_KEY");
+    }
+    open_keyring(config)
+}
+
 /// The keys that seal secrets at rest.
 pub(crate) fn open_keyring(config: &Config) -> anyhow::Result<Keyring> {
     let current = master_key::current(&config.master_key)?;

@@ -6,12 +6,20 @@
 
 mod admin;
 mod apply;
+mod audit;
+mod backup;
 mod completions;
 mod config;
 mod delete;
 mod demo;
+mod doctor;
+mod explain;
+mod host;
 mod http;
+mod keys;
 mod list;
+mod migrate;
+mod restore;
 pub(crate) mod serve;
 mod token;
 
@@ -36,6 +44,20 @@ pub(crate) enum Command {
     Apply(apply::Args),
     /// Show how the server differs from configuration files
     Diff(apply::DiffArgs),
+    /// Say why a token was issued or refused
+    Explain(explain::Args),
+    /// Read, follow, export and verify the audit log
+    Audit(audit::Args),
+    /// Write everything to an encrypted file, while the server runs
+    Backup(backup::Args),
+    /// Read a backup into an empty database
+    Restore(restore::Args),
+    /// Make, list, rotate and withdraw keys
+    Keys(keys::Args),
+    /// Look for what is wrong, and say what to do about it
+    Doctor(doctor::Args),
+    /// Bring the schema of the database up to date
+    Migrate(migrate::Args),
     /// Print an access token
     Token(token::Args),
     /// List the tokens that are kept under a name
@@ -58,6 +80,13 @@ impl Command {
             Self::Admin(args) => admin::run(args).await,
             Self::Apply(args) => apply::run(args).await,
             Self::Diff(args) => apply::diff(args).await,
+            Self::Explain(args) => explain::run(args).await,
+            Self::Audit(args) => audit::run(args).await,
+            Self::Backup(args) => backup::run(args).await,
+            Self::Restore(args) => restore::run(args).await,
+            Self::Keys(args) => keys::run(args).await,
+            Self::Doctor(args) => doctor::run(args).await,
+            Self::Migrate(args) => migrate::run(args).await,
             Self::Token(args) => token::run(args).await,
             Self::List(args) => list::run(&args),
             Self::Delete(args) => delete::run(&args),
@@ -75,6 +104,13 @@ impl Command {
             | Self::Apply(_)
             | Self::Diff(_)
             | Self::Config(_)
+            | Self::Explain(_)
+            | Self::Audit(_)
+            | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Keys(_)
+            | Self::Doctor(_)
+            | Self::Migrate(_)
             | Self::Token(_)
             | Self::List(_)
             | Self::Delete(_)

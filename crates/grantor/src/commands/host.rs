@@ -1,0 +1,35 @@
+//! What commands have in common that open the database themselves.
+
+use std::path::PathBuf;
+
+use super::serve::SettingsArgs;
+use crate::config::Config;
+
+/// Which database, and how its keys are found: as `serve` is told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct HostArgs {
+    /// Configuration file (TOML), as the server reads it
+    #[arg(short, long, env = "GRANTOR_CONFIG")]
+    config: Option<PathBuf>,
+
+    /// sqlite:PATH or postgres://USER@HOST/NAME
+    #[arg(long)]
+    database: Option<String>,
+}
+
+impl HostArgs {
+    /// Reads and checks the configuration.
+    pub(crate) fn read(self) -> anyhow::Result<Config> {
+        let Self { config, database } = self;
+        SettingsArgs { config, listen: None, issuer: None, database }.read()
+    }
+}
+
+/// Prints to stdout; somebody who stopped listening (`| head`) is no error.
+pub(crate) fn print(text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
