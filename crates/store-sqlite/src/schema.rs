@@ -1,6 +1,7 @@
 //! Opening the file: whose it is, whether it is sound, and whether we know its schema.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use grantor_domain::document::Kind;
@@ -60,6 +61,8 @@ pub(crate) fn open(path: &Path, synchronous: Synchronous) -> Result<Connection, 
     let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
     if bytes > 0 {
         check_version_unwritten(path)?;
+    } else {
+        make_private(path)?;
     }
     let mut db = Connection::open(path)?;
     refuse_newer(&db)?;
@@ -81,6 +84,13 @@ pub(crate) fn open(path: &Path, synchronous: Synchronous) -> Result<Connection, 
     let migrated = embedded::migrations::runner().run(&mut db);
     migrated.map_err(|e| StoreError::Unavailable(format!("the schema: {e}")))?;
     Ok(db)
+}
+
+/// Makes the file for the eyes of the server alone; its log gets the same mode.
+fn make_private(path: &Path) -> Result<(), Fault> {
+    let made = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
+    let cannot = |e| StoreError::Unavailable(format!("{}: {e}", path.display()));
+    made.map(drop).map_err(|e| cannot(e).into())
 }
 
 /// The newest schema that this program knows.
