@@ -63,19 +63,21 @@ pub(crate) fn follow(child: &mut Child, mut after_open: impl FnMut()) -> Journal
                 journal.opened = true;
                 after_open();
             }
-            Some("done") => {
-                let numbers: Vec<i64> = words.filter_map(|word| word.parse().ok()).collect();
-                if let [task, step, end] = numbers[..]
-                    && end == step
-                {
-                    journal.acknowledged.push((u8::try_from(task).unwrap(), step));
-                }
-            }
+            Some("done") => journal.acknowledged.extend(acknowledgement(&line)),
             Some("refused") => journal.refused.push((journal.acknowledged.len(), line)),
             _ => (),
         }
     }
     journal
+}
+
+/// Reads "done" with the task and, twice, the step: half a line is no acknowledgement.
+pub(crate) fn acknowledgement(line: &str) -> Option<Step> {
+    let numbers = line.strip_prefix("done ")?.split(' ').map(|word| word.parse().ok());
+    match numbers.collect::<Option<Vec<i64>>>()?[..] {
+        [task, step, end] if end == step => Some((u8::try_from(task).ok()?, step)),
+        _ => None,
+    }
 }
 
 /// What the children run; nothing at all when nobody asks.
@@ -109,7 +111,6 @@ async fn write_steps(store: Arc<SqliteStore>, task: u8, steps: i64) {
     let first = steps_in(&*store, task).await + 1;
     for number in first..first + steps {
         match step(&*store, task, number).await {
-            // The number twice: half a line is no acknowledgement.
             Ok(()) => say(&format!("done {task} {number} {number}")),
             Err(error) => {
                 say(&format!("refused {error}"));

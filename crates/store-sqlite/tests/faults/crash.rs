@@ -20,7 +20,7 @@ fn cycles() -> u64 {
 }
 
 /// Numbers that look random and are the same in each run.
-fn scattered(seed: u64) -> u64 {
+pub(crate) fn scattered(seed: u64) -> u64 {
     let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
@@ -77,7 +77,7 @@ fn kill_after(database: &Path, delay: Duration) -> Journal {
 }
 
 /// The last step is there in all its parts, and nothing of the next.
-async fn assert_whole(store: &dyn Store, task: u8, steps: i64) {
+pub(crate) async fn assert_whole(store: &dyn Store, task: u8, steps: i64) {
     for (number, wanted) in [(steps, steps > 0), (steps + 1, false)] {
         let key = DocumentKey {
             tenant: acme(),

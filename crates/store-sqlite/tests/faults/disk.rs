@@ -11,6 +11,7 @@ use grantor_store::{Effect, Effects, Expect, Store, StoreError};
 use grantor_store_sqlite::{SqliteStore, StoreConfig};
 
 use crate::child::{self, TASKS};
+use crate::skip;
 
 /// A small disk, for as long as it is held.
 struct SmallDisk(tempfile::TempDir);
@@ -36,11 +37,6 @@ impl Drop for SmallDisk {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg(self.0.path()).output();
     }
-}
-
-fn skip(why: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }
 
 /// Writes fail cleanly while the disk is full, reads go on, and writes go on by themselves when
