@@ -47,5 +47,5 @@ fn lints() -> Result<()> {
 fn documentation() -> Result<()> {
     let mut doc = cargo()?;
     doc.args(["doc", "--workspace", "--no-deps", "--document-private-items"]);
-    succeed(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    succeed(doc.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links"))
 }

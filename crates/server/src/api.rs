@@ -6,7 +6,7 @@
 //! | JSON, preconditions| [`body`]              |
 //! | lists              | [`page`]              |
 //! | list, read, write  | [`resource`]          |
-//! | one atomic change  | [`write`]             |
+//! | one atomic change  | [`mod@write`]          |
 //! | a refusal          | [`problem`]           |
 //!
 //! A file per resource says what may be read and written of it, and nothing else. Rules are those

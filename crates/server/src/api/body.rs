@@ -146,7 +146,7 @@ pub(crate) fn etag(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-/// Reads a query; [`nothing_else`] ends the reading.
+/// Reads a query; what is left over is an error.
 pub(crate) fn query(text: Option<&str>) -> Result<Params, Problem> {
     Params::parse(text.unwrap_or_default().as_bytes()).map_err(|e| Problem::bad(e.to_string()))
 }
