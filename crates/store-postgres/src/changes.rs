@@ -22,7 +22,13 @@ use crate::step::{Step, step};
 /// The kind of rows that say: the revocations grew.
 const REVOCATIONS: &str = "revocations";
 
-const APPEND: &str = "INSERT INTO changes (tenant, kind, id, parent) VALUES ($1, $2, $3, $4)";
+// One statement however many there are: while it runs, everybody else waits.
+const APPEND: &str = "
+    INSERT INTO changes (tenant, kind, id, parent)
+    SELECT tenant, kind, id, parent
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+        WITH ORDINALITY AS what (tenant, kind, id, parent, place)
+    ORDER BY place";
 
 const AFTER: &str =
     "SELECT seq, tenant, kind, id, parent FROM changes WHERE seq > $1 ORDER BY seq LIMIT $2";
@@ -68,10 +74,18 @@ pub(crate) fn lock(locks: &Locks) -> Step {
     locks.exclusive("sequence", &[])
 }
 
-/// Appends a change; under the lock.
-pub(crate) fn append(tenant: &TenantName, what: Changed) -> Step {
-    let (kind, id, parent) = columns(what);
-    step!(APPEND, tenant.to_string(), kind, id, parent)
+/// Appends changes in their order; under the lock.
+pub(crate) fn append(changes: Vec<(TenantName, Changed)>) -> Step {
+    let (mut tenants, mut kinds) = (Vec::new(), Vec::new());
+    let (mut ids, mut parents) = (Vec::new(), Vec::new());
+    for (tenant, what) in changes {
+        let (kind, id, parent) = columns(what);
+        tenants.push(tenant.to_string());
+        kinds.push(kind);
+        ids.push(id);
+        parents.push(parent);
+    }
+    step!(APPEND, tenants, kinds, ids, parents)
 }
 
 fn columns(what: Changed) -> (&'static str, Option<String>, Option<String>) {

@@ -158,12 +158,13 @@ impl Pool {
         self.connections.close();
     }
 
-    /// Runs something that talks to the database, no longer than an answer may take.
+    /// Runs something that talks to the database, no longer than an answer may take, and `extra`.
     pub(crate) async fn in_time<T>(
         &self,
+        extra: Duration,
         work: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, Fault> {
-        tokio::time::timeout(self.answer_timeout, work).await.unwrap_or_else(|_| {
+        tokio::time::timeout(self.answer_timeout + extra, work).await.unwrap_or_else(|_| {
             let reason = "the database did not answer in time".to_owned();
             Err(Fault::Final(StoreError::Unavailable(reason)))
         })
@@ -176,7 +177,7 @@ impl Pool {
         let mut again = true;
         loop {
             let connection = self.connection().await?;
-            match self.in_time(connection.single(&steps)).await {
+            match self.in_time(Duration::ZERO, connection.single(&steps)).await {
                 Ok(rows) => return Ok(rows),
                 Err(Fault::Lost(_)) if again => again = false,
                 Err(fault) => return Err(fault.into_error()),

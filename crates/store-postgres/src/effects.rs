@@ -4,6 +4,8 @@
 //! of both sequences. They are in different tables, so no effect sees another's order; and the
 //! sequences come last so that their lock is held for no longer than the commit.
 
+use std::time::Duration;
+
 use grantor_domain::document::{Kind, StoredDocument};
 use grantor_domain::revocation::Revocation;
 use grantor_oauth_types::name::TenantName;
@@ -73,6 +75,12 @@ impl Plan {
     /// Whether there is nothing to write.
     pub(crate) fn is_empty(&self) -> bool {
         self.documents.is_empty() && self.others.is_empty() && self.revoked.is_empty()
+    }
+
+    /// How much longer than a small one it may take: a cascade touches many rows.
+    pub(crate) fn extra_time(&self) -> Duration {
+        let writes = self.documents.len() + self.others.len() + self.revoked.len();
+        Duration::from_millis(u64::try_from(writes).unwrap_or(u64::MAX))
     }
 
     /// Whether it is one statement, which is atomic by itself.
@@ -172,16 +180,16 @@ impl DocumentWrite {
 
 /// What takes numbers, under the lock; nothing if nothing does.
 fn numbered(
-    changed: Vec<(TenantName, Changed)>,
+    mut changed: Vec<(TenantName, Changed)>,
     revoked: &[Revocation],
     locks: &Locks,
 ) -> Vec<Step> {
-    if changed.is_empty() && revoked.is_empty() {
+    changed.extend(revoked.iter().map(|r| (r.tenant.clone(), Changed::Revocations)));
+    if changed.is_empty() {
         return Vec::new();
     }
     let mut steps = vec![changes::lock(locks)];
     steps.extend(revoked.iter().map(revocations::append));
-    steps.extend(changed.into_iter().map(|(tenant, what)| changes::append(&tenant, what)));
-    steps.extend(revoked.iter().map(|r| changes::append(&r.tenant, Changed::Revocations)));
+    steps.push(changes::append(changed));
     steps
 }

@@ -1,5 +1,7 @@
 //! Linking audit rows to the chain, one node at a time. SEC-191.
 
+use std::time::Duration;
+
 use grantor_store::{CheckpointSigner, StoreError};
 
 use crate::audit;
@@ -15,7 +17,8 @@ pub(crate) async fn link(
     sign: &CheckpointSigner,
 ) -> Result<usize, StoreError> {
     let connection = pool.connection().await?;
-    pool.in_time(attempt(connection, locks, limit, sign)).await.map_err(Fault::into_error)
+    let extra = Duration::from_millis(u64::try_from(limit).unwrap_or(u64::MAX).min(60_000));
+    pool.in_time(extra, attempt(connection, locks, limit, sign)).await.map_err(Fault::into_error)
 }
 
 async fn attempt(

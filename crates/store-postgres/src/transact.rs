@@ -31,7 +31,7 @@ pub(crate) async fn transact(
     let (mut again, mut lost) = (0, false);
     loop {
         let connection = pool.connection().await?;
-        let fault = match pool.in_time(attempt(connection, locks, operation)).await {
+        let fault = match attempt(pool, connection, locks, operation).await {
             Ok(()) => return Ok(()),
             Err(fault) => fault,
         };
@@ -54,10 +54,22 @@ pub(crate) async fn transact(
 }
 
 async fn attempt(
-    mut connection: Connection,
+    pool: &Pool,
+    connection: Connection,
     locks: &Locks,
     operation: &Operation,
 ) -> Result<(), Fault> {
+    let judged = pool.in_time(Duration::ZERO, judge(connection, locks, operation)).await?;
+    let Some((connection, plan)) = judged else { return Ok(()) };
+    pool.in_time(plan.extra_time(), plan.write(connection, locks)).await
+}
+
+/// Claims and judges. `None` if there is nothing to write.
+async fn judge(
+    mut connection: Connection,
+    locks: &Locks,
+    operation: &Operation,
+) -> Result<Option<(Connection, Plan)>, Fault> {
     let claimed = if operation.claims.is_empty() {
         Ok(Claimed::new(Vec::new()))
     } else {
@@ -71,9 +83,9 @@ async fn attempt(
         // Row locks make a transaction that a commit would have to write to the disk.
         Ok(plan) if plan.is_empty() => {
             connection.leave().await;
-            Ok(())
+            Ok(None)
         }
-        Ok(plan) => plan.write(connection, locks).await,
+        Ok(plan) => Ok(Some((connection, plan))),
         Err(fault) => {
             connection.leave_after(&fault).await;
             Err(fault)

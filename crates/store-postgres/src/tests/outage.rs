@@ -155,7 +155,7 @@ async fn rel_017_a_network_that_swallows_everything_gives_unavailable_in_time() 
     let store = schema.store().await;
     // Suspended with its lock held: from here it looks like a network that answers nothing.
     let connection = store.pool.connection().await.unwrap();
-    let endless = store.pool.in_time::<()>(async {
+    let endless = store.pool.in_time::<()>(Duration::ZERO, async {
         let _connection = connection;
         std::future::pending().await
     });

@@ -117,3 +117,44 @@ async fn of_two_that_claim_what_is_not_there_the_second_finds_what_the_first_wro
         assert_eq!((first.await.unwrap(), second.await.unwrap()), (true, false), "{round}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cascade_over_as_many_children_as_may_be_claimed_goes_through() {
+    let schema = Schema::new();
+    let store = schema.store().await;
+    let client = client(&url()).await;
+    let children = grantor_store::MAX_CHILDREN;
+    client
+        .batch_execute(&format!(
+            "INSERT INTO {}.application (tenant, id, parent, version, body)
+             SELECT 'acme', 'child-' || n, 'team', 1, '{{}}' FROM generate_series(1, {children}) n",
+            schema.0
+        ))
+        .await
+        .unwrap();
+    let claims = vec![Claim::Children {
+        tenant: acme(),
+        kind: Kind::Application,
+        parent: "team".to_owned(),
+    }];
+    let deleted = judge(&store, claims.clone(), |claimed| {
+        let children = claimed.stored_children(0);
+        let delete = |c: &grantor_domain::document::StoredDocument| {
+            Effect::Delete(c.tenant.clone(), c.kind, c.id.clone())
+        };
+        Ok((children.len(), Effects(children.iter().map(delete).collect())))
+    });
+    assert_eq!(deleted.await.unwrap(), children);
+    let changes = store.changes(0, children + 1).await.unwrap();
+    assert_eq!(changes.len(), children);
+    assert!(changes.is_sorted_by_key(|change| change.seq));
+
+    let many = format!(
+        "INSERT INTO {}.application (tenant, id, parent, version, body)
+         SELECT 'acme', 'child-' || n, 'team', 1, '{{}}' FROM generate_series(0, {children}) n",
+        schema.0
+    );
+    client.batch_execute(&many).await.unwrap();
+    let refused = judge(&store, claims, |_| Ok(((), Effects::NONE))).await;
+    assert!(matches!(refused, Err(grantor_store::StoreError::TooLarge)), "{refused:?}");
+}
