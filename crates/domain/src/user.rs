@@ -1,5 +1,7 @@
 //! A resource owner in one realm: a person, or the service user of an application.
 
+mod skeleton;
+
 use grantor_oauth_types::id::UserId;
 use grantor_oauth_types::name::{ApplicationId, RealmName, TenantName, UserName};
 use jiff::Timestamp;
@@ -17,7 +19,7 @@ pub struct User {
     pub id: UserId,
     /// In which population
     pub realm: RealmName,
-    /// What it signs in with; unique in the realm after case folding (SEC-124)
+    /// What it signs in with; unique in the realm however it is written (SEC-124)
     pub name: UserName,
     /// A disabled user gets nothing (SEC-051)
     #[serde(default = "crate::document_default::yes")]
@@ -55,10 +57,10 @@ impl std::fmt::Debug for StoredPassword {
 }
 
 impl User {
-    /// The name under which a user is found: one canonical form, so that spelling variants share
+    /// The name under which a user is found: one form of all that look alike, so that they share
     /// one account and one failure counter (SEC-115, SEC-124).
     pub fn login_key(realm: &RealmName, name: &str) -> String {
-        format!("{realm}/{}", name.to_lowercase())
+        format!("{realm}/{}", skeleton::of(name))
     }
 }
 

@@ -54,3 +54,25 @@ words! {
         InsufficientScope = "insufficient_scope",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_goes_with_the_code() {
+        let statuses: Vec<u16> = TokenErrorCode::ALL.iter().map(|code| code.status()).collect();
+        assert_eq!(statuses, [400, 401, 400, 400, 400, 400, 400, 400, 500, 503, 429]);
+    }
+
+    #[test]
+    fn every_spelling_reads_back_and_no_other_does() {
+        for code in TokenErrorCode::ALL {
+            assert_eq!(code.as_str().parse(), Ok(*code));
+            let json = serde_json::to_string(code).unwrap();
+            assert_eq!(serde_json::from_str::<TokenErrorCode>(&json).unwrap(), *code);
+            assert!(code.as_str().to_uppercase().parse::<TokenErrorCode>().is_err());
+        }
+        assert!("invalid_tokens".parse::<BearerErrorCode>().is_err());
+    }
+}

@@ -159,6 +159,13 @@ mod tests {
     }
 
     #[test]
+    fn sec_088_ids_of_one_moment_differ_and_sort_by_time() {
+        let (early, late) = (UserId::new(1_000, [0xff; 10]), UserId::new(1_001, [0; 10]));
+        assert!(early < late && early.to_string() < late.to_string());
+        assert_ne!(UserId::new(1_000, [1; 10]), UserId::new(1_000, [2; 10]));
+    }
+
+    #[test]
     fn only_the_canonical_spelling_is_an_id() {
         let text = UserId::new(1, [0xab; 10]).to_string();
         assert_eq!(text.to_uppercase().parse::<UserId>(), Err(MalformedId));

@@ -48,3 +48,24 @@ impl Introspection {
         Self::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sec_103_inactive_comes_alone() {
+        let text = serde_json::to_string(&Introspection::inactive()).unwrap();
+        assert_eq!(text, r#"{"active":false}"#);
+        assert_eq!(
+            serde_json::from_str::<Introspection>(&text).unwrap(),
+            Introspection::inactive()
+        );
+    }
+
+    #[test]
+    fn an_answer_without_active_is_none() {
+        assert!(serde_json::from_str::<Introspection>(r#"{"scope":"a"}"#).is_err());
+        assert!(serde_json::from_str::<Introspection>(r#"{"active":"true"}"#).is_err());
+    }
+}

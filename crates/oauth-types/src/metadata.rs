@@ -53,3 +53,24 @@ pub struct Metadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grantor_tokeninfo_endpoint: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{json, to_value};
+
+    use super::*;
+
+    /// RFC 8414 §2: `issuer` and `response_types_supported` are REQUIRED, if only empty.
+    #[test]
+    fn what_is_not_there_is_not_stated() {
+        let least = Metadata { issuer: "https://id.example".to_owned(), ..Metadata::default() };
+        let expected = json!({
+            "issuer": "https://id.example",
+            "response_types_supported": [],
+            "grant_types_supported": [],
+            "token_endpoint_auth_methods_supported": [],
+        });
+        assert_eq!(to_value(&least).unwrap(), expected);
+        assert_eq!(serde_json::from_value::<Metadata>(expected).unwrap(), least);
+    }
+}

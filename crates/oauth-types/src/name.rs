@@ -166,6 +166,41 @@ mod tests {
     }
 
     #[test]
+    fn scope_and_application_ids_have_the_published_patterns() {
+        for good in ["read", "read_all", "r2", "a-b"] {
+            assert!(is_scope_id(good), "{good}");
+        }
+        for bad in ["", "r", "Read", "read.all", "2read", "read_", "read-", "read all", "réad"] {
+            assert!(!is_scope_id(bad), "{bad}");
+        }
+        for good in ["kio", "a1", "order-analytics"] {
+            assert!(ApplicationId::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["k", "Kio", "kio-", "1kio", "kio_api", "kio.api", &"k".repeat(64)] {
+            assert!(ApplicationId::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    proptest::proptest! {
+        /// No text makes a reader panic, and what is taken comes out as it went in.
+        #[test]
+        fn sec_193_names_are_taken_whole_or_refused(text in "\\PC{0,80}|[a-z0-9._/-]{0,70}") {
+            fn same<T: ToString>(read: Result<T, MalformedName>, text: &str) -> bool {
+                read.map_or(true, |name| name.to_string() == text)
+            }
+            proptest::prop_assert!(same(TenantName::parse(&text), &text));
+            proptest::prop_assert!(same(RealmName::parse(&text), &text));
+            proptest::prop_assert!(same(ClientId::parse(&text), &text));
+            proptest::prop_assert!(same(ApplicationId::parse(&text), &text));
+            proptest::prop_assert!(same(ResourceTypeId::parse(&text), &text));
+            proptest::prop_assert!(same(UserName::parse(&text), &text));
+            if let Ok(realm) = RealmName::parse_lenient(&text) {
+                proptest::prop_assert_eq!(RealmName::parse_lenient(&realm.with_slash()), Ok(realm));
+            }
+        }
+    }
+
+    #[test]
     fn a_realm_is_read_with_and_without_slash() {
         assert_eq!(RealmName::parse_lenient("/services"), RealmName::parse_lenient("services"));
     }

@@ -75,3 +75,48 @@ pub enum RevocationTarget {
     /// Every token of the issuer
     Global,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_delta_looks_like() {
+        let names = vec!["realm".to_owned(), "sub".to_owned()];
+        let entry = |target| RevocationEntry { target, issued_before: 5, until: 9 };
+        let delta = RevocationDelta {
+            iss: "https://id.example".to_owned(),
+            iat: 4,
+            after: 1,
+            cursor: 3,
+            more: false,
+            salt: DEFAULT_SALT.to_owned(),
+            entries: vec![
+                entry(RevocationTarget::Token { hash: "aa".to_owned() }),
+                entry(RevocationTarget::Claims { names, hash: "bb".to_owned() }),
+                entry(RevocationTarget::Global),
+            ],
+        };
+        let written = serde_json::to_value(&delta).unwrap();
+        let expected = json!({
+            "iss": "https://id.example", "iat": 4, "after": 1, "cursor": 3, "more": false,
+            "salt": "seasaltisthebest",
+            "entries": [
+                {"type": "token", "hash": "aa", "issued_before": 5, "until": 9},
+                {"type": "claims", "names": ["realm", "sub"], "hash": "bb", "issued_before": 5, "until": 9},
+                {"type": "global", "issued_before": 5, "until": 9},
+            ],
+        });
+        assert_eq!(written, expected);
+        assert_eq!(serde_json::from_value::<RevocationDelta>(expected).unwrap(), delta);
+    }
+
+    #[test]
+    fn an_entry_of_a_kind_we_do_not_know_does_not_read() {
+        // Better to be out of date, which shows, than to overlook a revocation.
+        let entry = json!({"type": "planet", "issued_before": 5, "until": 9});
+        assert!(serde_json::from_value::<RevocationEntry>(entry).is_err());
+    }
+}

@@ -47,3 +47,55 @@ pub struct ErrorResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision_id: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{json, to_value};
+
+    use super::*;
+
+    #[test]
+    fn sec_071_an_answer_has_the_registered_members_and_one_more() {
+        let least = TokenResponse {
+            access_token: "CANARY".to_owned(),
+            token_type: "Bearer".to_owned(),
+            expires_in: 600,
+            scope: None,
+            refresh_token: None,
+            realm: None,
+            decision_id: None,
+        };
+        let expected = json!({"access_token": "CANARY", "token_type": "Bearer", "expires_in": 600});
+        assert_eq!(to_value(&least).unwrap(), expected);
+        let all = TokenResponse {
+            scope: Some("a b".to_owned()),
+            refresh_token: Some("CANARY".to_owned()),
+            realm: Some("/services".to_owned()),
+            decision_id: Some("dec_1".to_owned()),
+            ..least
+        };
+        let names: Vec<String> =
+            to_value(&all).unwrap().as_object().unwrap().keys().cloned().collect();
+        let known = [
+            "access_token",
+            "decision_id",
+            "expires_in",
+            "realm",
+            "refresh_token",
+            "scope",
+            "token_type",
+        ];
+        assert_eq!(names, known);
+        assert!(!format!("{all:?}").contains("CANARY"), "SEC-189");
+    }
+
+    #[test]
+    fn an_error_leaves_out_what_it_does_not_say() {
+        let error = ErrorResponse {
+            error: "invalid_scope".into(),
+            error_description: None,
+            decision_id: None,
+        };
+        assert_eq!(to_value(error).unwrap(), json!({"error": "invalid_scope"}));
+    }
+}

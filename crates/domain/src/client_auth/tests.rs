@@ -348,7 +348,7 @@ fn sec_057_what_makes_an_assertion_worthless() {
 }
 
 #[test]
-fn sec_057_what_an_assertion_may_be_like() {
+fn rel_024_what_an_assertion_may_be_like_though_clocks_differ() {
     type Vary<'a> = (&'a str, &'a dyn Fn(&mut Signed));
     let rsa = SigningKey::generate(Algorithm::Ps256, Some("r".to_owned())).unwrap();
     #[rustfmt::skip]

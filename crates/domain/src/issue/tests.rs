@@ -252,6 +252,32 @@ fn sec_082_other_kinds_of_jwt_are_no_access_tokens() {
     assert!(AccessToken::from_jwt(None, &standard, ISSUER).is_err(), "not as the other");
 }
 
+/// Whatever names people choose, they stay values (SEC-089); and a token says nothing about a
+/// person but who it is (SEC-109).
+#[test]
+fn sec_089_sec_109_no_name_becomes_a_claim() {
+    let hostile = r#"x","exp":9,"admin":true,"y":"\u0000"#;
+    let members = |token: &AccessToken| -> Vec<String> {
+        let members: Value = serde_json::from_str(&written(token)).unwrap();
+        members.as_object().unwrap().keys().cloned().collect()
+    };
+    let client = ClientId::parse(&hostile.replace(' ', "")).unwrap();
+    let forged = AccessToken {
+        sub: hostile.to_owned(),
+        username: Some("Jane".to_owned()),
+        client: Some(client.clone()),
+        audiences: vec![hostile.to_owned()],
+        jti: Some(hostile.to_owned()),
+        scopes: scopes("exp iss admin email profile azp"),
+        ..rfc9068()
+    };
+    let standard = ["aud", "client_id", "exp", "gid", "iat", "iss", "jti", "realm", "scope", "sub"];
+    assert_eq!(members(&forged), standard);
+    let forged = AccessToken { profile: TokenProfile::Stups, ..forged };
+    assert_eq!(members(&forged), ["azp", "exp", "gid", "iat", "iss", "realm", "scope", "sub"]);
+    assert_eq!(read_back(&forged).unwrap().exp, forged.exp);
+}
+
 #[test]
 fn a_revocation_can_name_what_the_token_says() {
     let token = rfc9068();
@@ -299,7 +325,7 @@ proptest! {
     }
 
     #[test]
-    fn no_payload_makes_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), typ in "\\PC{0,20}") {
+    fn sec_193_no_payload_makes_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), typ in "\\PC{0,20}") {
         let _ = AccessToken::from_jwt(None, &bytes, ISSUER);
         let _ = AccessToken::from_jwt(Some(&typ), &bytes, ISSUER);
         let _ = AccessToken::from_jwt(Some("at+jwt"), &bytes, ISSUER);

@@ -20,6 +20,7 @@ impl Entry for User {
 
     fn check(&self, known: &Known) -> Result<(), Vec<Flaw>> {
         let mut flaws = Flaws::default();
+        flaws.line("/name", self.name.as_str(), 2 * NAME);
         flaws.exists::<Realm>("/realm", self.realm.as_str(), known);
         if let Some(application) = &self.application {
             flaws.exists::<Application>("/application", application.as_str(), known);

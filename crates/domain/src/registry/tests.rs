@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use grantor_crypto::digest::DigestKey;
 use grantor_oauth_types::client_auth::ClientAuthMethod;
 use grantor_oauth_types::grant_type::GrantType;
+use grantor_oauth_types::name::UserName;
 use serde_json::{Value, json};
 
 use super::*;
@@ -130,6 +131,7 @@ fn what_is_wrong_with_a_user() {
     let email = |text: &'static str| move |u: &mut User| u.email = Some(text.to_owned());
     #[rustfmt::skip]
     let table: &[Row<'_, User>] = &[
+        ("SEC-043 name",        &|u| u.name = UserName::parse("ja\u{202e}ne").unwrap(),  &["/name"]),
         ("realm exists",        &|u| u.realm = realm_name("gone"),                      &["/realm"]),
         ("application exists",  &|u| u.application = Some(application_id("gone")),      &["/application"]),
         ("services only",       &|u| u.realm = realm_name("customers"),                 &["/application"]),
@@ -213,6 +215,39 @@ fn what_is_wrong_with_a_client() {
     right.audiences = vec!["https://orders.example".into(), "urn:example:orders".into()];
     right.secrets = vec![secret(Some(NOW)), secret(Some(NOW + 1)), secret(None)];
     check_table(&right, table);
+}
+
+#[test]
+fn sec_154_uris_of_a_client_are_absolute_and_mislead_nobody() {
+    for bad in [
+        "https://u:p@app.example",
+        "https://u@app.example",
+        "https://app.example#f",
+        "//app.example",
+        "app.example",
+        "/app",
+        "",
+        "https:app.example ",
+        "https://app.example/a b",
+        "https://app.example\\@evil.example",
+        "https://äpp.example",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "mailto:a@b.example",
+        "https://app.example/\r\n",
+    ] {
+        let client = Client { audiences: vec![bad.to_owned()], ..client("shop") };
+        assert!(client.check(&known()).is_err(), "{bad:?}");
+    }
+    for good in [
+        "https://app.example",
+        "https://app.example/v1?x=y",
+        "urn:example:api",
+        "http://127.0.0.1:1",
+    ] {
+        let client = Client { audiences: vec![good.to_owned()], ..client("shop") };
+        assert_eq!(client.check(&known()), Ok(()), "{good:?}");
+    }
 }
 
 #[test]

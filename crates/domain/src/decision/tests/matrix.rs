@@ -120,6 +120,20 @@ fn sec_051_no_grant_type_issues_in_a_state_that_forbids_it() {
 }
 
 #[test]
+fn sec_130_a_disabled_user_gets_nothing_by_any_grant_type() {
+    for grant_type in GrantType::ALL {
+        for mut case in right(*grant_type) {
+            let user = match &mut case.subject {
+                Some(subject) => &mut subject.user,
+                None => case.service_user.as_mut().unwrap(),
+            };
+            user.enabled = false;
+            assert!(case.judge().is_err(), "{grant_type}");
+        }
+    }
+}
+
+#[test]
 fn sec_051_a_refresh_of_which_nothing_is_left_ends() {
     let mut case = Case::service().refreshed();
     case.granted().scopes = scopes("sales_order.read_all");

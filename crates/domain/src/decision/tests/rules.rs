@@ -239,6 +239,20 @@ fn a_refused_consent_beats_password_bypass_and_approval() {
     assert_eq!(case.granted_scopes(), "uid sales_order.read");
 }
 
+/// What hung on a deleted user does not attach to a new one, who has another id.
+#[test]
+fn sec_088_a_new_user_with_an_old_name_inherits_nothing() {
+    let mut old = Case::service();
+    old.subject().user.id = user_id(77);
+    assert_eq!(old.judge(), Err(forbidden("sales_order.read_all")));
+    let mut old = Case::customer();
+    old.subject().gave_password = false;
+    old.decided("sales_order.read", ConsentStatus::Approved);
+    assert!(old.judge().is_ok());
+    old.subject().user.id = user_id(77);
+    assert_eq!(old.judge(), Err(forbidden("sales_order.read")));
+}
+
 #[test]
 fn an_owner_is_asked_unless_she_has_answered() {
     let mut case = Case::customer();
