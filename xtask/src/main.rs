@@ -8,6 +8,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 mod advisories;
+mod bench;
 mod ci;
 mod counts;
 mod database;
@@ -62,6 +63,15 @@ enum Task {
     Deny,
     /// Prints the software bill of materials of `grantor` (CycloneDX).
     Sbom,
+    /// Measures what operations cost, as shares of their floors; prints a table (Markdown).
+    Bench {
+        /// Requests per scenario.
+        #[arg(long, default_value_t = 100_000)]
+        requests: usize,
+        /// Grants in the database for the last comparison.
+        #[arg(long, default_value_t = 100_000)]
+        grants: usize,
+    },
     /// Runs every fuzz target for a while.
     Fuzz {
         /// How long each target runs, in seconds.
@@ -91,6 +101,7 @@ fn run(task: Task) -> Result<()> {
         Task::Requirements => requirements::run(),
         Task::Deny => advisories::run(),
         Task::Sbom => sbom::run(),
+        Task::Bench { requests, grants } => bench::run(requests, grants),
         Task::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
     }
 }

@@ -1,0 +1,176 @@
+//! The floors: a bare server, the crypto alone, the store alone.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::routing::get;
+use grantor_crypto::alg::Algorithm;
+use grantor_crypto::digest::SecretDigest;
+use grantor_crypto::jws::{Signer, parse_compact};
+use grantor_crypto::key::SigningKey;
+use grantor_crypto::password::{Hasher, Password};
+use grantor_crypto::token::{TokenKey, TokenSealer};
+use grantor_domain::grant::{Grant, PreviousRefresh, RefreshState};
+use grantor_oauth_types::id::{GrantId, UserId};
+use grantor_oauth_types::name::{ClientId, RealmName, TenantName};
+use grantor_oauth_types::scope::Scopes;
+use grantor_store::{Effect, Effects, Store, operations};
+use grantor_store_sqlite::{SqliteStore, StoreConfig, Synchronous};
+use jiff::Timestamp;
+
+use crate::process::{now, own_cpu};
+
+/// A payload of the size of an access token's.
+const PAYLOAD: [u8; 350] = [b'x'; 350];
+
+/// A bare axum on a port that it prints.
+#[expect(clippy::print_stdout, reason = "how the measuring side learns the port")]
+pub(crate) async fn serve() -> anyhow::Result<()> {
+    let body = format!("{{\"answer\":\"{}\"}}", "x".repeat(250 - 13));
+    let json = [("content-type", "application/json")];
+    let router = Router::new().route("/", get(move || async move { (json, body) }));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?);
+    Ok(axum::serve(listener, router).await?)
+}
+
+/// CPU time of the crypto operations alone, each.
+#[derive(Debug)]
+pub(crate) struct Crypto {
+    pub(crate) es256_sign: Duration,
+    pub(crate) es256_verify: Duration,
+    pub(crate) rs256_sign: Duration,
+    pub(crate) seal: Duration,
+    pub(crate) open: Duration,
+    pub(crate) digest: Duration,
+    pub(crate) argon2id: Duration,
+}
+
+impl Crypto {
+    /// Measures on this thread.
+    pub(crate) fn measure() -> anyhow::Result<Self> {
+        let es256 = SigningKey::generate(Algorithm::Es256, None)?;
+        let rs256 = SigningKey::generate(Algorithm::Rs256, None)?;
+        let (es_signer, rs_signer) = (Signer::new(&es256, None), Signer::new(&rs256, None));
+        let token = es_signer.sign(&PAYLOAD)?;
+        let verifying = es256.verifying_key();
+        let sealer = TokenSealer::new(TokenKey::new(0, &[7; 32]), []);
+        let sealed = sealer.seal("gat", b"main", &PAYLOAD);
+        let mut hasher = Hasher::new(&grantor_crypto::password::HashCost::default())?;
+        let password = Password::new("correct horse battery staple")?;
+        let stored = hasher.hash(&password);
+        Ok(Self {
+            es256_sign: each(5_000, || drop(es_signer.sign(&PAYLOAD))),
+            es256_verify: each(5_000, || {
+                let parsed = parse_compact(&token).expect("our own token");
+                drop(parsed.verify(&verifying));
+            }),
+            rs256_sign: each(500, || drop(rs_signer.sign(&PAYLOAD))),
+            seal: each(50_000, || drop(sealer.seal("gat", b"main", &PAYLOAD))),
+            open: each(50_000, || drop(sealer.open("gat", b"main", &sealed))),
+            digest: each(50_000, || {
+                std::hint::black_box(grantor_crypto::digest::sha256(token.as_bytes()));
+            }),
+            argon2id: each(20, || {
+                std::hint::black_box(hasher.verify(&password, &stored));
+            }),
+        })
+    }
+}
+
+fn each(times: u32, mut operation: impl FnMut()) -> Duration {
+    operation();
+    let before = own_cpu();
+    (0..times).for_each(|_| operation());
+    (own_cpu() - before) / times
+}
+
+/// Rotations in the store alone; prints how many there were a second.
+#[expect(clippy::print_stdout, reason = "how the measuring side learns the figure")]
+pub(crate) async fn store(
+    path: &Path,
+    synchronous: &str,
+    in_flight: usize,
+    operations: usize,
+) -> anyhow::Result<()> {
+    let mut config = StoreConfig::new(path);
+    config.synchronous =
+        if synchronous == "full" { Synchronous::Full } else { Synchronous::Normal };
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(config)?);
+    let grants: Vec<Grant> = (0..in_flight).map(|number| grant(number as u64)).collect();
+    for grant in &grants {
+        let opened = Effects::from(Effect::OpenGrant(Box::new(grant.clone())));
+        operations::write(&*store, opened).await?;
+    }
+    let started = now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for grant in grants {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            for _ in 0..operations / in_flight {
+                rotate(&*store, &grant).await?;
+            }
+            anyhow::Ok(())
+        });
+    }
+    while let Some(task) = tasks.join_next().await {
+        task??;
+    }
+    println!("{:.1}", operations as f64 / started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+async fn rotate(store: &dyn Store, grant: &Grant) -> anyhow::Result<()> {
+    // The server finds the grant before it claims it.
+    store.grant(&grant.tenant, grant.id).await?.context("opened before")?;
+    operations::judge_grant(store, &grant.tenant, grant.id, |found| {
+        let mut next = found.expect("opened before").clone();
+        next.refresh.generation += 1;
+        ((), Effect::UpdateGrant(Box::new(next)).into())
+    })
+    .await?;
+    Ok(())
+}
+
+fn grant(number: u64) -> Grant {
+    let digest = SecretDigest::of("a refresh token");
+    Grant {
+        tenant: TenantName::parse("main").expect("a label"),
+        id: GrantId::new(number, [1; 10]),
+        client: ClientId::parse("bench").expect("a client id"),
+        user: UserId::new(number, [2; 10]),
+        realm: RealmName::parse("customers").expect("a label"),
+        scopes: Scopes::parse("uid").expect("a scope"),
+        audiences: vec!["http://127.0.0.1".to_owned()],
+        created: Timestamp::UNIX_EPOCH,
+        expires: Timestamp::MAX,
+        refresh: RefreshState {
+            generation: 0,
+            digest,
+            idle_expires: Timestamp::MAX,
+            previous: Some(PreviousRefresh {
+                digest,
+                rotated: Timestamp::UNIX_EPOCH,
+                sealed_successor: vec![7; 160],
+            }),
+        },
+        ended: None,
+    }
+}
+
+/// Writes so many grants into a database before a server starts on it.
+pub(crate) async fn fill(path: &Path, grants: usize) -> anyhow::Result<()> {
+    let mut config = StoreConfig::new(path);
+    config.synchronous = Synchronous::Normal;
+    let store = SqliteStore::open(config)?;
+    for first in (0..grants).step_by(1_000) {
+        let opened = (first..grants.min(first + 1_000))
+            .map(|number| Effect::OpenGrant(Box::new(grant(number as u64))));
+        operations::write(&store, Effects(opened.collect())).await?;
+    }
+    store.close().await;
+    Ok(())
+}

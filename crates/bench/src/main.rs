@@ -1,0 +1,83 @@
+//! What an operation of the server costs, as a share of its physical floor.
+//!
+//! The server runs pinned to one core, the load comes from another. Cost is CPU time of the server
+//! process per request, from the kernel's own accounting (`/proc/PID/task/*/schedstat`, in
+//! nanoseconds). The floor of an operation is what a bare axum answering 250 bytes of JSON costs, in
+//! the same run and measured in the same way, plus the named crypto operation alone; for writes it
+//! is what the store alone does with the same number of operations in flight. A share is floor
+//! divided by cost: 100 % would be an operation that costs nothing beside its floor.
+
+mod floors;
+mod load;
+mod process;
+mod scenarios;
+mod world;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Measures the server against its floors.
+#[derive(Debug, Parser)]
+#[command(name = "grantor-bench")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure everything and print the table (Markdown)
+    Run {
+        /// The server's binary, built with --release
+        #[arg(long)]
+        grantor: PathBuf,
+        /// Requests per scenario; a tenth of it where each costs a signature or more
+        #[arg(long, default_value_t = 100_000)]
+        requests: usize,
+        /// Grants in the database for the last comparison
+        #[arg(long, default_value_t = 100_000)]
+        grants: usize,
+    },
+    /// Send one request again and again to any server: for side-by-side runs
+    Drive {
+        /// Host and port, as 127.0.0.1:8080
+        #[arg(long)]
+        address: String,
+        /// File with the exact bytes of the HTTP/1.1 request
+        #[arg(long)]
+        request: PathBuf,
+        /// Process id of the server, for its CPU time
+        #[arg(long)]
+        pid: Option<u32>,
+        /// How often
+        #[arg(long, default_value_t = 100_000)]
+        requests: usize,
+    },
+    /// The floor: a bare axum answering 250 bytes of JSON
+    #[command(hide = true)]
+    FloorServer,
+    /// The floor of writes: rotations in the store alone, with so many in flight
+    #[command(hide = true)]
+    FloorStore { path: PathBuf, synchronous: String, in_flight: usize, operations: usize },
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Run { grantor, requests, grants } => {
+                scenarios::run(&grantor, requests, grants).await
+            }
+            Command::Drive { address, request, pid, requests } => {
+                scenarios::drive(&address, &request, pid, requests).await
+            }
+            Command::FloorServer => floors::serve().await,
+            Command::FloorStore { path, synchronous, in_flight, operations } => {
+                floors::store(&path, &synchronous, in_flight, operations).await
+            }
+        }
+    })
+}
