@@ -36,6 +36,7 @@ mod page;
 mod power;
 mod problem;
 pub(crate) mod realms;
+mod registration;
 pub(crate) mod resource;
 pub(crate) mod resource_types;
 mod revocations;
@@ -81,9 +82,10 @@ fn everything() -> Api {
         .resource::<resource_types::ResourceTypes>()
         .resource::<scopes::CatalogueScopes>()
         .resource::<assignments::Assignments>();
-    let more: [fn(Api) -> Api; 10] = [
+    let more: [fn(Api) -> Api; 11] = [
         tenants::more,
         users::more,
+        registration::more,
         clients::more,
         consents::more,
         grants::more,

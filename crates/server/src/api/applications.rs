@@ -67,6 +67,8 @@ impl Resource for Applications {
     const NAME: &'static str = "application";
     const PATH: &'static str = "applications";
     const KEY: Option<&'static str> = Some("id");
+    /// See [`super::registration`].
+    const CREATES: bool = false;
 
     fn at(tenant: &TenantName, id: &str) -> Option<DocumentKey> {
         by_id::<Application, ApplicationId>(tenant, id)

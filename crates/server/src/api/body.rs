@@ -41,6 +41,20 @@ impl FromRequest<App> for JsonBody {
 }
 
 impl JsonBody {
+    /// A body that is a part of another.
+    pub(crate) fn of(members: Map<String, Value>) -> Self {
+        Self(members)
+    }
+
+    /// Takes a member that is a body of its own.
+    pub(crate) fn take_part(&mut self, name: &str) -> Result<Option<Map<String, Value>>, Problem> {
+        match self.0.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Object(part)) => Ok(Some(part)),
+            Some(_) => Err(Problem::field(format!("/{name}"), "expected an object")),
+        }
+    }
+
     /// Takes the member that names the thing, out of a body that makes one.
     pub(crate) fn take_key(&mut self, name: &str) -> Result<String, Problem> {
         match self.0.remove(name) {

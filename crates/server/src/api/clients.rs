@@ -11,10 +11,12 @@ use grantor_domain::consent::Consent;
 use grantor_domain::document::{Document as _, DocumentKey, Kind};
 use grantor_domain::params::Params;
 use grantor_domain::registry::MAX_LIVE_SECRETS;
+use grantor_domain::revocation::Target;
 use grantor_oauth_types::client_auth::ClientAuthMethod;
 use grantor_oauth_types::grant_type::GrantType;
 use grantor_oauth_types::name::{ApplicationId, ClientId, RealmName, TenantName};
 use grantor_oauth_types::scope::{ScopeToken, Scopes};
+use grantor_store::GrantQuery;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -25,7 +27,7 @@ use super::description::{Api, Operation, with_key};
 use super::hanging::{self, Hanging};
 use super::resource::{Filter, Resource, at_location, by_id, no_content, read_new, with_etag};
 use super::schemas::CompatShape;
-use super::write::{self, Consequences};
+use super::write::{self, Consequences, revocation};
 use crate::access::{Caller, ClientRead, ClientWrite, Permission as _, Permit, is_permission};
 use crate::app::App;
 use crate::jobs;
@@ -34,6 +36,9 @@ use crate::routes::Guard;
 
 /// How long the secret before goes on working, in seconds, unless the caller says so (SEC-160).
 const USUAL_OVERLAP: u32 = 86_400;
+
+/// How many grants are looked through at once.
+const GRANTS_AT_ONCE: usize = 1_000;
 
 /// The longest overlap, in seconds.
 const LONGEST_OVERLAP: u32 = 90 * 86_400;
@@ -194,10 +199,8 @@ impl Resource for Clients {
 
     fn replace(before: &Client, body: Body) -> Result<Client, Problem> {
         // A secret does not outlive the method that used it.
-        let secrets = match takes_secret(body.auth_method) {
-            true => before.secrets.clone(),
-            false => Vec::new(),
-        };
+        let kept = takes_secret(body.auth_method);
+        let secrets = if kept { before.secrets.clone() } else { Vec::new() };
         Ok(written(before.tenant.clone(), before.id.clone(), secrets, body))
     }
 
@@ -245,16 +248,37 @@ impl Resource for Clients {
     }
 }
 
-/// A STUPS token need not say whose it is (`stups.md` 2.9). Those of the application's service
-/// user, which such a client gets for itself, are ended by their subject.
+/// A STUPS token need not say whose it is (`stups.md` 2.9). Those of a grant are ended by that, and
+/// those of the application's service user, which such a client gets for itself, by their subject.
 pub(super) async fn end_nameless(
     app: &App,
     caller: &Caller,
     client: &Client,
     then: &mut Consequences,
 ) -> Result<(), Problem> {
-    if client.token_profile == TokenProfile::Stups
-        && let Some(entry) = app.directory.client(&client.tenant, &client.id).await?
+    if client.token_profile != TokenProfile::Stups {
+        return Ok(());
+    }
+    let (tenant, now) = (&caller.context.tenant.tenant, caller.context.now);
+    let mut query = GrantQuery {
+        tenant: tenant.name.clone(),
+        user: None,
+        client: Some(client.id.clone()),
+        before: None,
+        limit: GRANTS_AT_ONCE,
+    };
+    loop {
+        let found = app.store.grants(&query).await?;
+        for grant in found.iter().filter(|g| g.ended.is_none() && now < g.expires) {
+            let target = Target::grant(&tenant.settings.revocation_salt, grant.id);
+            then.revoke(revocation(tenant, target, now));
+        }
+        query.before = found.last().map(|grant| grant.id);
+        if found.len() < GRANTS_AT_ONCE {
+            break;
+        }
+    }
+    if let Some(entry) = app.directory.client(&client.tenant, &client.id).await?
         && let Some(service) = &entry.service_user
     {
         then.end_user(&caller.context, &service.user);
@@ -335,19 +359,24 @@ async fn post(
     body: JsonBody,
 ) -> Result<Response<axum::body::Body>, Problem> {
     let mut client = read_new::<Clients>(&permit.caller, body)?;
-    let client_secret = takes_secret(client.auth_method).then(|| {
-        let (text, stored) = mint(&app, permit.caller.context.now);
-        client.secrets.push(stored);
-        text
-    });
+    let client_secret = give_secret(&app, &mut client, permit.caller.context.now);
     write::create::<Clients>(&app, &permit.caller, &client).await?;
     let made = NewClient { client: Clients::view(&client), client_secret };
     let response = with_etag(json::private(StatusCode::CREATED, &made), 1);
     Ok(at_location::<Clients>(response, &client))
 }
 
+/// Its first secret, for a client that authenticates with one.
+pub(super) fn give_secret(app: &App, client: &mut Client, now: Timestamp) -> Option<String> {
+    takes_secret(client.auth_method).then(|| {
+        let (text, stored) = mint(app, now);
+        client.secrets.push(stored);
+        text
+    })
+}
+
 /// A new secret: the text for the caller, the digest for the store.
-pub(crate) fn mint(app: &App, now: Timestamp) -> (String, StoredSecret) {
+fn mint(app: &App, now: Timestamp) -> (String, StoredSecret) {
     let text = BearerSecret::mint(SecretKind::ClientSecret).reveal();
     let digest = app.secrets.client_digest.digest(&text);
     (text, StoredSecret { digest, created: now, expires: None })

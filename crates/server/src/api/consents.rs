@@ -135,10 +135,10 @@ async fn withdraw_all(
             found.value.expires = None;
             effects = effects.put(&found.value, Expect::Version(found.version));
         }
-        match any {
-            true => Ok(((), effects.audit(event.clone()))),
-            false => Err(StoreError::from(Problem::not_found())),
+        if !any {
+            return Err(StoreError::from(Problem::not_found()));
         }
+        Ok(((), effects.audit(event.clone())))
     })
     .await?;
     app.directory.catch_up(now).await?;

@@ -116,9 +116,10 @@ impl Api {
             .add(read, &Method::GET, &all, resource::list::<R>, list)
             .add(read, &Method::GET, &one, resource::get::<R>, get)
             .add(write, &Method::PUT, &one, resource::put::<R>, put);
-        let api = match R::CREATES {
-            true => api.add(write, &Method::POST, &all, resource::post::<R>, post),
-            false => api,
+        let api = if R::CREATES {
+            api.add(write, &Method::POST, &all, resource::post::<R>, post)
+        } else {
+            api
         };
         if !R::DELETES {
             return api;

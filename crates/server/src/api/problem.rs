@@ -121,6 +121,14 @@ impl Problem {
         Self { errors, flaws: flaws.to_vec(), ..Self::bad("the request is not valid") }
     }
 
+    /// The same, of a part of the body.
+    pub(crate) fn under(mut self, part: &str) -> Self {
+        for error in &mut self.errors {
+            error.pointer = format!("/{part}{}", error.pointer);
+        }
+        self
+    }
+
     /// The rules that were broken, for dialects that say it in their own words.
     pub(crate) fn broken(&self) -> &[Flaw] {
         &self.flaws

@@ -114,10 +114,13 @@ pub(crate) async fn create_with<R: Resource>(
 ) -> Result<(), Problem> {
     within_rights::<R>(app, caller, entity).await?;
     R::prepare(app, caller, entity).await?;
-    let kind = format!("{}.created", R::NAME);
+    put(app, caller, entity, Expect::New, more.audit(created::<R>(caller, entity))).await
+}
+
+/// The event of a thing that is made.
+pub(crate) fn created<R: Resource>(caller: &Caller, entity: &R::Entity) -> AuditEvent {
     let detail = json!({ "before": null, "after": R::view(entity) });
-    let event = event(caller, &kind, subject::<R>(entity), detail);
-    put(app, caller, entity, Expect::New, more.audit(event)).await
+    event(caller, &format!("{}.created", R::NAME), subject::<R>(entity), detail)
 }
 
 /// Which change.
@@ -237,7 +240,7 @@ async fn take_away<E: Entry>(
 }
 
 /// SEC-162: nobody writes what is more powerful than himself. A refusal is remembered.
-async fn within_rights<R: Resource>(
+pub(super) async fn within_rights<R: Resource>(
     app: &App,
     caller: &Caller,
     entity: &R::Entity,
@@ -253,7 +256,7 @@ async fn within_rights<R: Resource>(
     })
 }
 
-fn claim(want: Want) -> Claim {
+pub(super) fn claim(want: Want) -> Claim {
     match want {
         Want::Document(key) => Claim::Document(key),
         Want::Children { tenant, kind, parent } => Claim::Children { tenant, kind, parent },

@@ -104,7 +104,7 @@ async fn sec_152_a_change_is_refused_for_what_a_registration_is_refused_for() {
 }
 
 #[tokio::test]
-async fn sec_012_and_sec_007_bodies_are_json_of_bounded_size_and_depth() {
+async fn sec_012_sec_007_bodies_are_json_of_bounded_size_and_depth() {
     let server = TestServer::start().await;
     let admin = server.admin_token().await;
     let post = |kind: &str, body: String| {

@@ -102,10 +102,10 @@ impl Call {
             caller.token.realm.as_ref().is_some_and(|realm| REALMS.contains(&realm.as_str()));
         let permitted =
             caller.rights.has(CatalogueRead::SCOPE) || caller.rights.has(CatalogueWrite::SCOPE);
-        match allowed || permitted {
-            true => Ok(caller),
-            false => Err(Refusal::new(StatusCode::FORBIDDEN, "Unauthorized")),
+        if !allowed && !permitted {
+            return Err(Refusal::new(StatusCode::FORBIDDEN, "Unauthorized"));
         }
+        Ok(caller)
     }
 
     /// Somebody who may write the type (4.4).

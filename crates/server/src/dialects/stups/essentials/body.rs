@@ -11,7 +11,7 @@ use super::{Call, is_json};
 pub(super) struct Attributes(Map<String, Value>);
 
 fn bad(attribute: &str, expected: &str) -> Refusal {
-    Refusal::detailed("The body is not valid", json!({ attribute: expected }))
+    Refusal::detailed("The body is not valid", &json!({ attribute: expected }))
 }
 
 impl Attributes {
@@ -22,7 +22,7 @@ impl Attributes {
             return Err(Refusal::new(status, "The body has to be application/json"));
         }
         grantor_crypto::json::parse_strict_object(&call.body).map(Self).map_err(|error| {
-            Refusal::detailed("The body is no JSON object", json!(error.to_string()))
+            Refusal::detailed("The body is no JSON object", &json!(error.to_string()))
         })
     }
 

@@ -25,7 +25,7 @@ impl Refusal {
         Self { status, body: json!({ "message": message }) }
     }
 
-    pub(super) fn detailed(message: &str, details: Value) -> Self {
+    pub(super) fn detailed(message: &str, details: &Value) -> Self {
         let body = json!({ "message": message, "details": details });
         Self { status: StatusCode::BAD_REQUEST, body }
     }
@@ -55,7 +55,7 @@ impl Refusal {
         if !unknown.is_empty() {
             let details =
                 json!({ "invalid_resource_owners": unknown, "possible_resource_owners": realms });
-            return Self::detailed("Resource owner list contains invalid entries", details);
+            return Self::detailed("Resource owner list contains invalid entries", &details);
         }
         for flaw in problem.broken() {
             match &flaw.reason {
@@ -67,13 +67,13 @@ impl Refusal {
                     });
                     let message = "Cannot remove resource owners from resource type with \
                                    resource-owner-scopes";
-                    return Self::detailed(message, details);
+                    return Self::detailed(message, &details);
                 }
                 Reason::OwnersRequired => {
                     let details = json!({ "resource_type_id": resource_type, "scope_id": scope });
                     let message = "A resource-owner-scope requires resource owners on its \
                                    resource type";
-                    return Self::detailed(message, details);
+                    return Self::detailed(message, &details);
                 }
                 _ => {}
             }
@@ -84,7 +84,7 @@ impl Refusal {
             .map(|flaw| json!({ "field": flaw.pointer, "reason": flaw.message() }))
             .collect();
         match problem.status() {
-            StatusCode::BAD_REQUEST => Self::detailed(&problem.to_string(), json!(details)),
+            StatusCode::BAD_REQUEST => Self::detailed(&problem.to_string(), &json!(details)),
             StatusCode::NOT_FOUND => Self::missing(),
             StatusCode::FORBIDDEN => Self::new(StatusCode::FORBIDDEN, "Unauthorized"),
             StatusCode::INTERNAL_SERVER_ERROR => {

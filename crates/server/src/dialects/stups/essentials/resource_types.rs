@@ -58,7 +58,7 @@ pub(super) async fn put(Path(id): Path<String>, call: Call) -> Response<Body> {
 /// A path that can be no id is refused as the pattern of 4.3.
 pub(super) fn parse(id: &str) -> Result<ResourceTypeId, Refusal> {
     ResourceTypeId::parse(id)
-        .map_err(|e| Refusal::detailed("The id is not valid", json!({ "id": e.to_string() })))
+        .map_err(|e| Refusal::detailed("The id is not valid", &json!({ "id": e.to_string() })))
 }
 
 async fn write(id: &str, call: &Call) -> Result<(), Refusal> {
@@ -106,7 +106,7 @@ fn owners(call: &Call, named: &[String]) -> Result<Vec<RealmName>, Refusal> {
             named.iter().filter(|name| !known.iter().any(|known| known == *name)).collect();
         let details =
             json!({ "invalid_resource_owners": unknown, "possible_resource_owners": known });
-        Refusal::detailed("Resource owner list contains invalid entries", details)
+        Refusal::detailed("Resource owner list contains invalid entries", &details)
     })
 }
 

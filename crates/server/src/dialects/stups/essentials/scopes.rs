@@ -93,7 +93,7 @@ async fn write(id: &str, scope: &str, call: &Call) -> Result<(), Refusal> {
     let caller = allowed(id, &of, call).await?;
     if !grantor_oauth_types::name::is_scope_id(scope) {
         let details = json!({ "scope_id": "expected ^[a-z][a-z0-9-_]*[a-z0-9]$" });
-        return Err(Refusal::detailed("The id is not valid", details));
+        return Err(Refusal::detailed("The id is not valid", &details));
     }
     let attributed = read(call)?;
     let token = format!("{id}.{scope}");
