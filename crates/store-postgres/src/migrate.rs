@@ -14,6 +14,7 @@ mod embedded {
     refinery::embed_migrations!("migrations");
 }
 
+const ENCODING: &str = "SHOW server_encoding";
 const SESSION_LOCK: &str = "SELECT pg_advisory_lock($1)";
 const SCHEMA_EXISTS: &str = "SELECT 1 FROM pg_namespace WHERE nspname = $1";
 const TABLE_EXISTS: &str = "SELECT to_regclass($1) IS NOT NULL";
@@ -51,6 +52,13 @@ pub(crate) async fn migrate(
 }
 
 async fn apply(client: &mut Client, schema: &str) -> Result<(), ConnectError> {
+    let encoding = client.query_one(ENCODING, &[]).await.map_err(|e| unavailable(&e))?;
+    let encoding: &str = encoding.get(0);
+    if encoding != "UTF8" {
+        return Err(ConnectError::Config(format!(
+            "the database keeps text as {encoding}; make one with ENCODING 'UTF8'"
+        )));
+    }
     if client.query_opt(SCHEMA_EXISTS, &[&schema]).await.map_err(|e| unavailable(&e))?.is_none() {
         client
             .batch_execute(&format!("CREATE SCHEMA {schema}"))

@@ -1,6 +1,6 @@
 //! The schema, and how it comes to be.
 
-use crate::tests::support::{Schema, client, url};
+use crate::tests::support::{Address, Schema, client, url};
 use crate::{
     ConnectError, PostgresStore, attempts, audit, changes, documents, grants, groups, revocations,
     used,
@@ -80,4 +80,17 @@ async fn rel_031_a_migration_cut_off_at_any_moment_is_completed_by_the_next() {
         let client = client(&url()).await;
         client.batch_execute(&format!("DROP SCHEMA {} CASCADE", schema.0)).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_cannot_keep_every_text_is_refused() {
+    let schema = Schema::new();
+    let other = client(&url()).await;
+    let create = "TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'";
+    other.batch_execute(&format!("CREATE DATABASE {} {create}", schema.0)).await.unwrap();
+    let (address, name) = (Address::of_tests(), &schema.0);
+    let url = address.url_of(name);
+    let refusal = PostgresStore::connect(schema.config_through(&url)).await.unwrap_err();
+    assert!(refusal.to_string().contains("UTF8"), "{refusal}");
+    other.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
 }

@@ -50,6 +50,12 @@ impl Address {
         let Self { user, password, database, .. } = self;
         format!("postgres://{user}:{password}@127.0.0.1:{port}/{database}")
     }
+
+    /// Another database of the same server.
+    pub(crate) fn url_of(&self, database: &str) -> String {
+        let Self { host, port, user, password, .. } = self;
+        format!("postgres://{user}:{password}@{host}:{port}/{database}")
+    }
 }
 
 /// A schema that no other test uses; gone when dropped.
