@@ -109,7 +109,7 @@ async fn rel_002_what_was_acknowledged_survives_a_power_cut() {
         let seed = u64::try_from(number).unwrap();
         for files in [
             disk.after_cut(|_| false),
-            disk.after_cut(|change| scattered(seed + change as u64) % 2 == 0),
+            disk.after_cut(|change| scattered(seed + change as u64).is_multiple_of(2)),
         ] {
             assert_survived(&files, &acknowledged).await;
         }
