@@ -83,3 +83,63 @@ impl Document for SigningKeyRecord {
         Some(self.alg.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::example::{NOW, at, tenant_name};
+
+    /// Made now, signs from an hour later.
+    fn key() -> SigningKeyRecord {
+        SigningKeyRecord {
+            tenant: tenant_name(),
+            kid: "k1".to_owned(),
+            alg: Algorithm::Es256,
+            sealed: "CANARY".to_owned(),
+            created: at(NOW),
+            active_from: at(NOW + 3_600),
+            retired: None,
+            withdrawn: None,
+        }
+    }
+
+    #[test]
+    fn rel_025_a_key_is_published_before_it_signs() {
+        assert!(!key().may_sign(at(NOW + 3_599)) && key().is_published(at(NOW), 600));
+        assert!(key().may_sign(at(NOW + 3_600)) && key().is_current());
+    }
+
+    #[test]
+    fn sec_095_a_withdrawn_key_is_worth_nothing_at_once() {
+        let withdrawn = SigningKeyRecord { withdrawn: Some(at(NOW + 5_000)), ..key() };
+        for second in [NOW, NOW + 4_000, NOW + 6_000] {
+            assert!(!withdrawn.may_sign(at(second)) && !withdrawn.is_published(at(second), 600));
+        }
+        assert!(!withdrawn.is_current());
+    }
+
+    #[test]
+    fn sec_094_the_sealed_key_is_mute_and_bound_to_its_place() {
+        assert!(!format!("{:?}", key()).contains("CANARY"));
+        assert_eq!(SigningKeyRecord::seal_context(&tenant_name(), "k1"), "signing-key/main/k1");
+    }
+
+    proptest! {
+        /// Whenever a key may sign, it stays published until the token it signs has ended.
+        #[test]
+        fn rel_025_a_retired_key_outlives_every_token_it_signed(
+            retired in prop::option::of(0..10_000_i64),
+            signed in 0..10_000_i64,
+            life in 1..2_700_000_u32,
+            later in 0.0..=1.0_f64,
+        ) {
+            let key = SigningKeyRecord { retired: retired.map(|after| at(NOW + after)), ..key() };
+            prop_assume!(key.may_sign(at(NOW + signed)));
+            #[expect(clippy::cast_possible_truncation, reason = "a share of a small number")]
+            let while_alive = (f64::from(life) * later) as i64;
+            prop_assert!(key.is_published(at(NOW + signed + while_alive), life));
+        }
+    }
+}

@@ -119,3 +119,74 @@ fn sec_065_idle_and_absolute_end_are_kept() {
     let Rotation::Rotated(late) = present(&old, "rt0", GRACE, 39_999) else { panic!() };
     assert_eq!(late.refresh.idle_expires, at(40_000), "sliding never passes the absolute end");
 }
+
+#[test]
+fn a_grant_that_is_over_hands_out_nothing_more() {
+    let over = ended(&after_one_rotation(), EndReason::Revoked, at(2_001));
+    assert_eq!(over.refresh.previous, None, "the sealed successor is gone with it");
+    for token in ["rt0", "rt0+"] {
+        let refused = Rotation::Refused(RefreshRefusal::Ended);
+        assert_eq!(present(&over, token, GRACE, 2_002), refused);
+    }
+}
+
+#[test]
+fn who_presents_nothing_of_ours_changes_nothing() {
+    let next = successor("x");
+    let rotation = rotate(None, &client("shop"), &digest("rt0"), &next, policy(GRACE), at(2_000));
+    assert_eq!(rotation, Rotation::Refused(RefreshRefusal::Unknown));
+}
+
+mod sequences {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Somebody presents the n-th token that was ever handed out, some seconds after the last.
+    fn some_requests() -> impl Strategy<Value = Vec<(usize, i64)>> {
+        prop::collection::vec((0..6_usize, 0..40_i64), 1..30)
+    }
+
+    proptest! {
+        /// Whatever is presented in whatever order: one token at most can be rotated at any
+        /// moment, and once reuse was noticed none (SEC-061, SEC-063).
+        #[test]
+        fn sec_063_a_grant_never_has_two_live_tokens(
+            requests in some_requests(),
+            grace in (0..60_i64).prop_map(SignedDuration::from_secs),
+        ) {
+            let mut kept = grant();
+            let mut tokens = vec!["rt0".to_owned()];
+            let mut now = 2_000;
+            for (n, pause) in requests {
+                now += pause;
+                let live = tokens.iter().filter(|token| {
+                    matches!(present(&kept, token, grace, now), Rotation::Rotated(_))
+                });
+                prop_assert!(live.count() <= usize::from(kept.ended.is_none()));
+                let token = tokens[n % tokens.len()].clone();
+                match present(&kept, &token, grace, now) {
+                    Rotation::Rotated(next) => {
+                        prop_assert_eq!(next.refresh.generation, kept.refresh.generation + 1);
+                        prop_assert!(next.refresh.idle_expires <= next.expires);
+                        tokens.push(format!("{token}+"));
+                        kept = *next;
+                    }
+                    Rotation::Again(sealed) => {
+                        let successor = String::from_utf8(sealed).unwrap();
+                        prop_assert_eq!(Some(&successor), tokens.last(), "the same, and the live one");
+                    }
+                    Rotation::Reused(over) => {
+                        prop_assert!(over.ended.is_some());
+                        kept = *over;
+                    }
+                    Rotation::Refused(refusal) => {
+                        let known = [RefreshRefusal::Ended, RefreshRefusal::Raced];
+                        prop_assert!(known.contains(&refusal), "{refusal:?}");
+                    }
+                }
+                prop_assert_eq!(kept.expires, grant().expires, "SEC-065");
+            }
+        }
+    }
+}

@@ -72,7 +72,7 @@ pub(super) fn is_issuer(text: &str) -> bool {
         && url.password().is_none();
     // The parser adds the slash of an empty path, and normalizes everything else that has more
     // than one spelling.
-    secure && bare && !text.ends_with('/') && url.as_str().trim_end_matches('/') == text
+    secure && bare && url.as_str().trim_end_matches('/') == text
 }
 
 fn is_loopback(url: &Url) -> bool {
