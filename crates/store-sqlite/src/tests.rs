@@ -104,3 +104,63 @@ async fn a_reader_sees_what_a_running_server_commits_and_writes_nothing() {
     let missing = SqliteStore::open_read_only(folder.path().join("other.db")).unwrap_err();
     assert!(matches!(missing, StoreError::Unavailable(_)));
 }
+
+fn store() -> (SqliteStore, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(StoreConfig::new(folder.path().join("a.db"))).unwrap();
+    (store, folder)
+}
+
+#[tokio::test]
+async fn rel_005_changes_that_no_follower_needs_are_purged_and_the_numbers_go_on() {
+    let (store, _folder) = store();
+    let fill = "
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+        INSERT INTO changes (tenant, kind, id) SELECT 'acme', 'client', i FROM n";
+    let many = grantor_store::KEPT_CHANGES + 10;
+    store.task(move |db| Ok(db.execute(fill, [many])?)).await.unwrap();
+    let now = Timestamp::UNIX_EPOCH;
+    assert_eq!(store.purge(now, 7).await.unwrap(), 7);
+    assert_eq!(store.purge(now, 7).await.unwrap(), 3);
+    assert_eq!(store.purge(now, 7).await.unwrap(), 0);
+    assert_eq!(store.last_change().await.unwrap(), many);
+    assert_eq!(store.changes(0, 1).await.unwrap()[0].seq, 11);
+}
+
+#[tokio::test]
+async fn an_operation_on_too_many_children_is_refused() {
+    use grantor_domain::document::Kind;
+    use grantor_store::contract::sample;
+    use grantor_store::{Claim, MAX_CHILDREN};
+
+    let (store, _folder) = store();
+    let put = |number: usize| {
+        let mut child = sample::document(&sample::acme(), &format!("{number:05}"), None);
+        child.parent = Some("team".to_owned());
+        grantor_store::Effect::Put(child, grantor_store::Expect::New)
+    };
+    let claim = || async {
+        let tenant = sample::acme();
+        let claims =
+            vec![Claim::Children { tenant, kind: Kind::Application, parent: "team".to_owned() }];
+        let rule = |claimed: &grantor_store::Claimed| {
+            Ok((claimed.stored_children(0).len(), grantor_store::Effects::NONE))
+        };
+        grantor_store::operations::judge(&store, claims, rule).await
+    };
+    let most = grantor_store::Effects((0..MAX_CHILDREN).map(put).collect());
+    grantor_store::operations::write(&store, most).await.unwrap();
+    assert_eq!(claim().await.unwrap(), MAX_CHILDREN);
+    grantor_store::operations::write(&store, put(MAX_CHILDREN).into()).await.unwrap();
+    assert!(matches!(claim().await, Err(StoreError::TooLarge)));
+}
+
+#[tokio::test]
+async fn rel_003_a_store_whose_disk_failed_is_not_ready_and_still_reads() {
+    let (store, _folder) = store();
+    store.shared.failed.store(true, Ordering::Release);
+    assert!(matches!(store.ping().await, Err(StoreError::Unavailable(_))));
+    let outcome = grantor_store::operations::write(&store, grantor_store::Effects::NONE).await;
+    assert!(matches!(outcome, Err(StoreError::Unavailable(_))));
+    assert_eq!(store.last_change().await.unwrap(), 0);
+}
