@@ -1,0 +1,131 @@
+//! Clients: what they have must fit what they are.
+
+use grantor_crypto::digest::DigestKey;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::client::StoredSecret;
+
+fn secret(expires: Option<i64>) -> StoredSecret {
+    let digest = DigestKey::new(&[1; 32]).digest("secret");
+    StoredSecret { digest, created: now(), expires: expires.map(at) }
+}
+
+const P256: &str = r#"{"kty":"EC","crv":"P-256","kid":"a",
+    "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+    "y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#;
+
+fn key() -> Value {
+    serde_json::from_str(P256).unwrap()
+}
+
+#[test]
+fn what_is_wrong_with_a_client() {
+    #[rustfmt::skip]
+    let table: &[Row<'_, Client>] = &[
+        ("SEC-043 name",           &|c| c.name = "Sh\u{200b}op".into(),                    &["/name"]),
+        ("SEC-043 name",           &|c| c.name = "x".repeat(65),                           &["/name"]),
+        ("application exists",     &|c| c.application = Some(application_id("gone")),      &["/application"]),
+        ("realms exist",           &|c| c.realms = vec![realm_name("gone")],               &["/realms/0"]),
+        ("scopes exist",           &|c| c.scopes = scopes("uid gone"),                     &["/scopes/1"]),
+        ("default scopes exist",   &|c| c.default_scopes = scopes("gone"),                 &["/default_scopes/0"]),
+        ("absolute audiences",     &|c| c.audiences = vec!["api1".into()],                 &["/audiences/0"]),
+        ("no fragment",            &|c| c.audiences = vec!["https://a.b#c".into()],        &["/audiences/0"]),
+        ("SEC-160 two secrets",    &|c| c.secrets.push(secret(None)),                      &["/secrets"]),
+        ("SEC-059 confidential",   &|c| { c.auth_method = ClientAuthMethod::None; c.secrets.clear(); }, &["/grant_types"]),
+        ("SEC-052 no spare secret", &|c| { c.auth_method = ClientAuthMethod::PrivateKeyJwt; c.jwks = Some(json!({"keys": [key()]})); }, &["/secrets"]),
+        ("SEC-052 no spare keys",  &|c| c.jwks = Some(json!({"keys": [key()]})),           &["/jwks"]),
+        ("N password_grant",       &|c| { c.grant_types.remove(&GrantType::Password); },   &["/compat/password_grant"]),
+    ];
+    let mut right = client("shop");
+    right.audiences = vec!["https://orders.example".into(), "urn:example:orders".into()];
+    right.secrets = vec![secret(Some(NOW)), secret(Some(NOW + 1)), secret(None)];
+    check_table(&right, table);
+}
+
+#[test]
+fn sec_154_uris_of_a_client_are_absolute_and_mislead_nobody() {
+    for bad in [
+        "https://u:p@app.example",
+        "https://u@app.example",
+        "https://app.example#f",
+        "//app.example",
+        "app.example",
+        "/app",
+        "",
+        "https:app.example ",
+        "https://app.example/a b",
+        "https://app.example\\@evil.example",
+        "https://äpp.example",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "mailto:a@b.example",
+        "https://app.example/\r\n",
+    ] {
+        let client = Client { audiences: vec![bad.to_owned()], ..client("shop") };
+        assert!(client.check(&known()).is_err(), "{bad:?}");
+    }
+    for good in [
+        "https://app.example",
+        "https://app.example/v1?x=y",
+        "urn:example:api",
+        "http://127.0.0.1:1",
+    ] {
+        let client = Client { audiences: vec![good.to_owned()], ..client("shop") };
+        assert_eq!(client.check(&known()), Ok(()), "{good:?}");
+    }
+}
+
+#[test]
+fn sec_155_client_keys_are_public_strong_few_and_named_apart() {
+    let with = |change: &dyn Fn(&mut Value)| {
+        let mut key = key();
+        change(&mut key);
+        key
+    };
+    let right = Client {
+        auth_method: ClientAuthMethod::PrivateKeyJwt,
+        jwks: Some(json!({"keys": [key(), with(&|k| k["kid"] = json!("b"))]})),
+        ..client("shop")
+    };
+    let rsa = |bytes: usize| {
+        use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+        json!({"kty": "RSA", "e": "AQAB", "n": BASE64_URL_SAFE_NO_PAD.encode(vec![0xff; bytes])})
+    };
+    let many: Vec<Value> = (0..1_000).map(|i| with(&|k| k["kid"] = json!(i.to_string()))).collect();
+    let set = |keys: Value| move |c: &mut Client| c.jwks = Some(json!({ "keys": keys }));
+    #[rustfmt::skip]
+    let table: &[Row<'_, Client>] = &[
+        ("there are keys",  &|c| c.jwks = None,                              &["/jwks"]),
+        ("there are keys",  &set(json!([])),                                 &["/jwks"]),
+        ("a set",           &|c| c.jwks = Some(key()),                       &["/jwks"]),
+        ("one source",      &|c| c.jwks = Some(json!({"keys": [key()], "jwks_uri": "https://a.b"})), &["/jwks"]),
+        ("public",          &set(json!([with(&|k| k["d"] = json!("AA"))])),  &["/jwks/keys/0"]),
+        ("asymmetric",      &set(json!([{"kty": "oct", "k": "AA"}])),        &["/jwks/keys/0"]),
+        ("RSA 2048",        &set(json!([rsa(128)])),                         &["/jwks/keys/0"]),
+        ("on the curve",    &set(json!([with(&|k| k["x"] = k["y"].clone())])), &["/jwks/keys/0"]),
+        ("known curve",     &set(json!([with(&|k| k["crv"] = json!("secp256k1"))])), &["/jwks/keys/0"]),
+        ("for signatures",  &set(json!([with(&|k| k["use"] = json!("enc"))])), &["/jwks/keys/0"]),
+        ("at most ten",     &set(json!(many)),                               &["/jwks/keys"]),
+        ("named apart",     &set(json!([key(), key()])),                     &["/jwks/keys"]),
+    ];
+    check_table(&right, table);
+    let strong = Client { jwks: Some(json!({"keys": [rsa(256)]})), ..right };
+    assert_eq!(strong.check(&known()), Ok(()));
+}
+
+#[test]
+fn a_switch_is_set_only_where_its_rule_is_in_the_way() {
+    let public = Client {
+        auth_method: ClientAuthMethod::None,
+        grant_types: BTreeSet::from([GrantType::Password]),
+        ..client("cli")
+    };
+    #[rustfmt::skip]
+    let table: &[Row<'_, Client>] = &[
+        ("N basic_raw",         &|c| c.compat.basic_raw = true,         &["/compat/basic_raw"]),
+        ("N any_secret_method", &|c| c.compat.any_secret_method = true, &["/compat/any_secret_method"]),
+        ("SEC-052 no secret",   &|c| c.secrets = vec![secret(None)],    &["/secrets"]),
+    ];
+    check_table(&public, table);
+}
