@@ -16,6 +16,7 @@ mod talk;
 mod world;
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
@@ -28,7 +29,7 @@ use world::World;
 /// Everything that runs.
 #[derive(Debug)]
 pub(crate) struct Stage {
-    pub(crate) world: World,
+    pub(crate) world: Arc<World>,
     pub(crate) server: ServerProcess,
     /// Where the sales-order API answers
     pub(crate) api: String,
@@ -47,7 +48,7 @@ impl Stage {
         let world = World::make(folder.path(), &issuer, &api).await?;
         let server = ServerProcess::start(folder.path(), port).await?;
         tokio::spawn(orders::serve(socket, issuer, api.clone(), world.order_book()));
-        Ok(Self { world, server, api, _folder: folder })
+        Ok(Self { world: Arc::new(world), server, api, _folder: folder })
     }
 
     /// The issuer, where the server answers.
