@@ -3,17 +3,20 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, Response, StatusCode};
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use futures_util::FutureExt as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
+use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -32,6 +35,12 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A TLS handshake takes at most this long.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The target of a request takes at most this much, in bytes (SEC-007).
+const TARGET_BYTES: usize = 8 * 1024;
+
+/// The headers take at most this much, in bytes (SEC-007).
+const FIELD_BYTES: usize = 32 * 1024;
 
 /// The request line and the headers together take at most this much, in bytes (SEC-007).
 const HEADER_BYTES: usize = 40 * 1024;
@@ -135,6 +144,21 @@ async fn connection<S>(
     }
 }
 
+/// Refuses what hyper lets pass when it comes in one piece: a target or headers longer than ours ever
+/// are (SEC-007).
+fn too_long<B>(request: &Request<B>) -> Option<Response<Body>> {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target > TARGET_BYTES {
+        return Some(private(StatusCode::URI_TOO_LONG, &json!({ "error": "uri_too_long" })));
+    }
+    let fields = request.headers().iter();
+    let headers: usize = fields.map(|(name, value)| name.as_str().len() + value.len()).sum();
+    (headers > FIELD_BYTES).then(|| {
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        private(status, &json!({ "error": "headers_too_long" }))
+    })
+}
+
 async fn answer(
     app: App,
     router: Router,
@@ -142,6 +166,9 @@ async fn answer(
     peer: SocketAddr,
     face: Face,
 ) -> Response<Body> {
+    if let Some(refusal) = too_long(&request) {
+        return refusal;
+    }
     let request = request.map(Body::new);
     let request = match face {
         Face::Operations => Ok(request),
@@ -151,17 +178,58 @@ async fn answer(
         Ok(request) => request,
         Err(refusal) => return refusal,
     };
-    let response = tokio::time::timeout(REQUEST_TIMEOUT, router.oneshot(request)).await;
-    let response = match response {
-        Ok(Ok(response)) => response,
-        Ok(Err(never)) => match never {},
-        Err(_) => {
-            private(StatusCode::REQUEST_TIMEOUT, &serde_json::json!({ "error": "request_timeout" }))
+    let mut response = match routed(router, request).await {
+        Ok(response) => response,
+        // A bug of ours: this request ends, everybody else's goes on (SEC-193).
+        Err(Unanswered::Panicked) => {
+            app.metrics.panics.inc();
+            tracing::error!("a handler panicked");
+            private(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "error": "server_error" }))
+        }
+        Err(Unanswered::TooLate) => {
+            private(StatusCode::REQUEST_TIMEOUT, &json!({ "error": "request_timeout" }))
         }
     };
+    let nosniff = HeaderValue::from_static("nosniff");
+    response.headers_mut().entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(nosniff);
     app.metrics
         .answers
         .get_or_create(&crate::metrics::Answer { class: response.status().as_u16() / 100 })
         .inc();
     response
+}
+
+/// Why a handler has no answer.
+#[derive(Debug, PartialEq, Eq)]
+enum Unanswered {
+    Panicked,
+    TooLate,
+}
+
+async fn routed(router: Router, request: Request<Body>) -> Result<Response<Body>, Unanswered> {
+    let guarded = AssertUnwindSafe(router.oneshot(request)).catch_unwind();
+    match tokio::time::timeout(REQUEST_TIMEOUT, guarded).await {
+        Ok(Ok(Ok(response))) => Ok(response),
+        Ok(Ok(Err(never))) => match never {},
+        Ok(Err(_panic)) => Err(Unanswered::Panicked),
+        Err(_) => Err(Unanswered::TooLate),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn sec_193_a_panic_of_a_handler_ends_its_request_only() {
+        let bug = |fails: bool| async move { if fails { panic!("a bug") } else { "fine" } };
+        let router = Router::new().route("/bug", get(move || bug(true)));
+        let router = router.route("/fine", get(move || bug(false)));
+        let request = |path: &str| Request::get(path).body(Body::empty()).unwrap();
+        let outcome = routed(router.clone(), request("/bug")).await;
+        assert_eq!(outcome.unwrap_err(), Unanswered::Panicked);
+        assert_eq!(routed(router, request("/fine")).await.unwrap().status(), StatusCode::OK);
+    }
 }

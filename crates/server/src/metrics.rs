@@ -16,6 +16,8 @@ pub struct Metrics {
     pub answers: Family<Answer, Counter>,
     /// Token requests by what came of them
     pub tokens: Family<TokenResult, Counter>,
+    /// Handlers that panicked: each is a bug (SEC-193)
+    pub panics: Counter,
 }
 
 /// A class of answers.
@@ -48,7 +50,9 @@ impl Default for Metrics {
         let tokens = Family::<TokenResult, Counter>::default();
         registry.register("http_answers", "Answers by class of status", answers.clone());
         registry.register("token_requests", "Token requests by result", tokens.clone());
-        Self { registry: Mutex::new(registry), answers, tokens }
+        let panics = Counter::default();
+        registry.register("panics", "Handlers that panicked: each is a bug", panics.clone());
+        Self { registry: Mutex::new(registry), answers, tokens, panics }
     }
 }
 

@@ -1,0 +1,60 @@
+//! Sizes are bounded before anything is parsed.
+
+use grantor_testkit::TestServer;
+
+use crate::wire::{send, status};
+
+#[tokio::test]
+async fn sec_007_what_is_too_long_is_refused_by_its_size() {
+    let server = TestServer::start().await;
+    let form = "Host: HOST\r\nContent-Type: application/x-www-form-urlencoded\r\n";
+    let long = |length: usize| "x".repeat(length);
+    let fields = |count: usize| (0..count).map(|n| format!("X-{n}: a\r\n")).collect::<String>();
+    let chunk = format!("10000\r\n{}\r\n", long(0x10000));
+    let table = [
+        ("target", format!("GET /oauth2/jwks?{} HTTP/1.1\r\nHost: HOST\r\n\r\n", long(9_000)), 414),
+        (
+            "headers",
+            format!("GET /oauth2/jwks HTTP/1.1\r\nHost: HOST\r\nX-A: {}\r\n\r\n", long(60_000)),
+            431,
+        ),
+        ("fields", format!("GET /oauth2/jwks HTTP/1.1\r\nHost: HOST\r\n{}\r\n", fields(101)), 431),
+        (
+            "body by its length",
+            format!(
+                "POST /oauth2/token HTTP/1.1\r\n{form}Content-Length: 104857600\r\n\r\n{chunk}{chunk}"
+            ),
+            413,
+        ),
+        (
+            "body in chunks",
+            format!(
+                "POST /oauth2/token HTTP/1.1\r\n{form}Transfer-Encoding: chunked\r\n\r\n{chunk}{chunk}"
+            ),
+            413,
+        ),
+    ];
+    for (what, request, expected) in table {
+        let answer = send(&server, request.as_bytes()).await;
+        assert_eq!(status(&answer), expected, "{what}: {answer}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn sec_007_json_does_not_nest_without_end() {
+    let server = TestServer::start().await;
+    let token = server.admin_token().await;
+    for depth in [40, 1_000, 100_000] {
+        let request = server.request(reqwest::Method::POST, "/api/v1/clients").bearer_auth(&token);
+        let body = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let answer = request.header("content-type", "application/json").body(body).send().await;
+        let status = answer.unwrap().status().as_u16();
+        assert!((400..500).contains(&status), "{depth} deep: {status}");
+    }
+    let form =
+        server.request(reqwest::Method::POST, "/oauth2/access_token").body("[".repeat(60_000));
+    let status = form.header("content-type", "application/json").send().await.unwrap().status();
+    assert!(status.is_client_error(), "{status}");
+    server.stop().await;
+}
