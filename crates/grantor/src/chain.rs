@@ -95,6 +95,8 @@ pub(crate) struct ChainCheck {
     /// Hashes that were kept elsewhere
     known: BTreeMap<i64, [u8; 32]>,
     started: bool,
+    /// The first row behind the last genuine checkpoint
+    uncovered: Option<(i64, i64)>,
     pub(crate) report: Report,
 }
 
@@ -143,6 +145,7 @@ impl ChainCheck {
             (self.started, self.report.first) = (true, self.verifier.link());
         }
         self.report.links += 1;
+        self.uncovered = self.uncovered.or(Some((row.seq, self.verifier.link())));
         self.report.last_seq = self.report.last_seq.max(row.seq);
         if let Some(hash) = self.known.get(&self.verifier.link()) {
             if hash != self.verifier.hash() {
@@ -192,6 +195,7 @@ impl ChainCheck {
             bail!("its signature is over another link");
         }
         self.report.verified += 1;
+        self.uncovered = None;
         let at = Timestamp::from_second(claims.iat).context("its time cannot be")?;
         self.report.last_verified = Some((checkpoint.link, at));
         Ok(())
@@ -206,10 +210,18 @@ impl ChainCheck {
                  speaks of {link}"
             );
         }
-        if self.report.verified == 0 && !self.report.unknown_keys.is_empty() {
+        // The server signs whenever it links, so whatever follows its last word is not from it.
+        if let (Some(_), Some((seq, link))) = (&self.keys, self.uncovered) {
+            let kids: Vec<_> = self.report.unknown_keys.iter().map(String::as_str).collect();
+            let unknown = match kids.is_empty() {
+                true => String::new(),
+                false => {
+                    format!(" (some are signed by keys that are not at hand: {})", kids.join(", "))
+                }
+            };
             bail!(
-                "no checkpoint is signed by a key at hand; they are signed by {}",
-                self.report.unknown_keys.iter().cloned().collect::<Vec<_>>().join(", ")
+                "row {seq}, link {link}, and what follows it are under no checkpoint with a \
+                 genuine signature{unknown}"
             );
         }
         Ok(self.report)

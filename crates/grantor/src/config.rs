@@ -115,6 +115,7 @@ impl Config {
         }
         settings.max_connections = raw.server.max_connections.unwrap_or(settings.max_connections);
         settings.drain_seconds = raw.server.drain_seconds.unwrap_or(settings.drain_seconds);
+        settings.drain_delay_seconds = raw.server.drain_delay_seconds.unwrap_or_default();
         Ok(Self {
             operations_listen: operations_listen
                 .map(|text| address("server.operations_listen", text))

@@ -68,17 +68,21 @@ pub struct Listener {
     pub face: Face,
 }
 
-/// Serves until `app.draining` turns true; then finishes what is in flight.
-pub async fn serve(app: App, router: Router<App>, listener: Listener) {
+/// Serves until `closing` turns true; then finishes what is in flight.
+pub async fn serve(
+    app: App,
+    router: Router<App>,
+    listener: Listener,
+    mut closing: tokio::sync::watch::Receiver<bool>,
+) {
     let router = router.fallback(crate::routes::not_found).with_state(app.clone());
     let tls = listener.tls.map(TlsAcceptor::from);
     let connections = Arc::new(Semaphore::new(app.settings.max_connections));
     let graceful = GracefulShutdown::new();
-    let mut draining = app.draining.subscribe();
     loop {
         let permit = Arc::clone(&connections).acquire_owned();
         let accepted = tokio::select! {
-            _ = draining.wait_for(|draining| *draining) => break,
+            _ = closing.wait_for(|closing| *closing) => break,
             accepted = async { (permit.await, listener.socket.accept().await) } => accepted,
         };
         let (Ok(permit), Ok((stream, peer))) = accepted else {

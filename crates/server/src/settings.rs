@@ -14,6 +14,8 @@ pub struct Settings {
     pub max_connections: usize,
     /// How long a drain may take, in seconds (REL-028)
     pub drain_seconds: u64,
+    /// How long requests are still taken after readiness went off, in seconds (REL-028)
+    pub drain_delay_seconds: u64,
 }
 
 impl Settings {
@@ -24,6 +26,7 @@ impl Settings {
             trusted_proxies: Vec::new(),
             max_connections: 10_000,
             drain_seconds: 30,
+            drain_delay_seconds: 0,
         }
     }
 }

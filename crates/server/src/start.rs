@@ -1,6 +1,7 @@
 //! Putting a node together, and taking it down again: the one way, for the program and for tests.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use grantor_crypto::pool::PasswordPool;
@@ -37,7 +38,10 @@ pub struct Node {
 pub struct Running {
     /// What its requests can reach
     pub app: App,
-    listeners: Vec<JoinHandle<()>>,
+    /// Where people and programs come in
+    public: Served,
+    /// Health and metrics: open until the end, so that balancers see that we go
+    operations: Served,
     jobs: JoinSet<()>,
 }
 
@@ -61,11 +65,37 @@ pub async fn start(node: Node, listeners: Vec<Listener>) -> Result<Running, Stor
     });
     jobs::tend(&app).await?;
     let jobs = jobs::start(&app);
-    let listeners = listeners
-        .into_iter()
-        .map(|listener| tokio::spawn(listener::serve(app.clone(), router(listener.face), listener)))
-        .collect();
-    Ok(Running { app, listeners, jobs })
+    let (mut public, mut operations) = (Served::default(), Served::default());
+    for listener in listeners {
+        match listener.face {
+            Face::Public => public.add(&app, listener),
+            Face::Operations => operations.add(&app, listener),
+        }
+    }
+    Ok(Running { app, public, operations, jobs })
+}
+
+/// Listeners that close together.
+#[derive(Debug, Default)]
+struct Served {
+    closing: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Served {
+    fn add(&mut self, app: &App, listener: Listener) {
+        let closing = self.closing.subscribe();
+        let router = router(listener.face);
+        self.tasks.push(tokio::spawn(listener::serve(app.clone(), router, listener, closing)));
+    }
+
+    /// Takes nothing new, and waits for what is in flight.
+    async fn close(self) {
+        self.closing.send_replace(true);
+        for task in self.tasks {
+            let _ = task.await;
+        }
+    }
 }
 
 fn router(face: Face) -> Router<App> {
@@ -76,13 +106,14 @@ fn router(face: Face) -> Router<App> {
 }
 
 impl Running {
-    /// Stops taking requests, finishes what is in flight, and writes down what still waits
-    /// (REL-028).
+    /// Says that it is not ready any more, stops taking requests, finishes what is in flight, and
+    /// writes down what still waits (REL-028).
     pub async fn stop(mut self) {
         self.app.draining.send_replace(true);
-        for listener in self.listeners {
-            let _ = listener.await;
-        }
+        // Until balancers have seen it, they send requests: those are answered, too.
+        tokio::time::sleep(Duration::from_secs(self.app.settings.drain_delay_seconds)).await;
+        self.public.close().await;
+        self.operations.close().await;
         self.jobs.shutdown().await;
         self.app.audit.flush(&*self.app.store, self.app.clock.now()).await;
         if let Err(error) = jobs::audit::link(&self.app).await {

@@ -87,7 +87,7 @@ pub fn find_event(body: &str, id: DecisionId) -> Result<Option<AuditEvent>, Stor
 
 /// Where a chain is broken first.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the audit chain is broken at row {seq}, link {link:?}: {what}")]
+#[error("the audit chain is broken at row {seq}, {}: {what}", link.map_or("in no link".to_owned(), |link| format!("link {link}")))]
 pub struct FirstBad {
     /// The first row that is wrong
     pub seq: i64,

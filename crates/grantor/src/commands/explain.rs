@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::host::{HostArgs, print};
+use super::host::{HostArgs, RemoteArgs, print};
 use crate::developer::obtain::{Kept, Wanted};
 use crate::failure::Hint as _;
 use crate::{keys, node};
@@ -25,9 +25,10 @@ Every answer of the token endpoint carries a decision id. Without --server the d
 while the server runs.
 
 Examples:
-  grantor explain 0193b6a0-3c1e-7d55-9a41-5f0a5c6f2b11
-  grantor explain 0193b6a0-3c1e-7d55-9a41-5f0a5c6f2b11 --replay
-  GRANTOR_TOKEN=… grantor explain --server https://auth.example.org 0193b6a0-…")]
+  grantor explain dec_01a200992b0d79ad80905fc883de5cb2
+  grantor explain dec_01a200992b0d79ad80905fc883de5cb2 --replay
+  grantor explain --remote dec_01a200992b0d79ad80905fc883de5cb2
+  GRANTOR_TOKEN=… grantor explain --server https://auth.example.org dec_01a2…")]
 pub(crate) struct Args {
     /// The decision
     id: DecisionId,
@@ -36,15 +37,18 @@ pub(crate) struct Args {
     host: HostArgs,
 
     /// Ask this server (with a token from `GRANTOR_TOKEN`, or as `grantor token` gets one)
-    #[arg(long, value_name = "URL", conflicts_with_all = ["database", "replay", "tenant"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["database", "replay", "tenant", "remote"])]
     server: Option<url::Url>,
 
+    #[command(flatten)]
+    remote: RemoteArgs,
+
     /// Look in this tenant only
-    #[arg(long)]
+    #[arg(long, conflicts_with = "remote")]
     tenant: Option<TenantName>,
 
     /// Judge the recorded facts again, and say whether the answer is still the same
-    #[arg(long)]
+    #[arg(long, conflicts_with = "remote")]
     replay: bool,
 
     /// The form
@@ -84,9 +88,14 @@ struct Replay {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let explained = match &args.server {
-        Some(server) => ask(server, args.id).await?,
-        None => {
+    let explained = match (&args.server, args.remote.open().await?) {
+        (_, Some(session)) => {
+            let found = session.find(&format!("decisions/{}", args.id)).await?;
+            let found = found.ok_or_else(|| anyhow!("the server knows no decision {}", args.id))?;
+            serde_json::from_value(found.body).context("the server answers in another form")?
+        }
+        (Some(server), None) => ask(server, args.id).await?,
+        (None, None) => {
             let store = node::open_to_read(&args.host.read()?.database).await?;
             look(&*store, args.id, args.tenant.as_ref(), args.replay).await?
         }

@@ -21,11 +21,15 @@ use grantor_oauth_types::name::TenantName;
 use grantor_server::clock::{Clock as _, SystemClock};
 use grantor_server::jobs::KeyDesk;
 use grantor_server::jobs::rewrap::rewrap;
+use grantor_server::jobs::withdraw::Withdrawn;
 use grantor_server::secrets::Secrets;
 use grantor_store::{Documents as _, Store};
 use jiff::Timestamp;
+use reqwest::Method;
+use serde_json::{Value, json};
 
-use super::host::{HostArgs, print};
+use super::host::{HostArgs, RemoteArgs, print};
+use crate::admin::kinds::escape;
 use crate::config::Config;
 use crate::failure::Hint as _;
 use crate::{keys, node};
@@ -42,7 +46,7 @@ Examples:
   grantor keys list
   grantor keys list -o jwks > audit-keys.json
   grantor keys rotate
-  grantor keys withdraw 3f0c… --not-before
+  grantor keys withdraw 3f0c… --not-before --remote
   grantor keys rewrap")]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -96,8 +100,11 @@ struct At {
     #[command(flatten)]
     host: HostArgs,
 
+    #[command(flatten)]
+    remote: RemoteArgs,
+
     /// The tenant; default the default tenant
-    #[arg(long)]
+    #[arg(long, conflicts_with = "remote")]
     tenant: Option<TenantName>,
 }
 
@@ -134,6 +141,10 @@ fn generate(output: Option<PathBuf>) -> anyhow::Result<()> {
 }
 
 async fn list(at: At, output: Output) -> anyhow::Result<()> {
+    if let Some(session) = at.remote.open().await? {
+        let lines = session.all("keys").await?.into_iter().map(|key| format!("{key}\n"));
+        return Ok(print(&lines.collect::<String>())?);
+    }
     let config = at.host.read()?;
     let store = node::open_to_read(&config.database).await?;
     let tenant = at.tenant.as_ref().unwrap_or(&config.settings.default_tenant);
@@ -143,13 +154,13 @@ async fn list(at: At, output: Output) -> anyhow::Result<()> {
         Output::Text => table(&records, now),
         Output::Json => {
             let keys = records.iter().map(|key| {
-                serde_json::json!({
+                json!({
                     "kid": key.kid, "alg": key.alg, "state": state(key, now),
                     "created": key.created, "active_from": key.active_from,
                     "retired": key.retired, "withdrawn": key.withdrawn,
                 })
             });
-            format!("{:#}\n", serde_json::Value::Array(keys.collect()))
+            format!("{:#}\n", Value::Array(keys.collect()))
         }
         Output::Jwks => {
             let keyring = node::existing_keyring(&config)?;
@@ -199,7 +210,7 @@ impl Opened {
     async fn new(config: &Config) -> anyhow::Result<Self> {
         let keyring = node::existing_keyring(config)?;
         let store = node::open_store(&config.database).await.hint(
-            "while a server has the embedded database open, its keys are changed through it",
+            "while a server has the embedded database open, its keys are changed through it: --remote",
         )?;
         let (tenant, now) = (&config.settings.default_tenant, SystemClock.now());
         let secrets = Secrets::open(keyring, &*store, tenant, now).await?;
@@ -218,6 +229,12 @@ impl Opened {
 }
 
 async fn rotate(at: At, alg: Option<Algorithm>) -> anyhow::Result<()> {
+    if let Some(session) = at.remote.open().await? {
+        let body = json!({ "alg": alg });
+        let key = session.request(Method::POST, "keys", Some(&body), None).await?.body;
+        let (kid, from) = (text_of(&key["kid"]), text_of(&key["active_from"]));
+        return Ok(print(&format!("{kid} is published, and signs from {from} on\n"))?);
+    }
     let config = at.host.read()?;
     let opened = Opened::new(&config).await?;
     let name = at.tenant.as_ref().unwrap_or(&config.settings.default_tenant);
@@ -233,7 +250,19 @@ async fn rotate(at: At, alg: Option<Algorithm>) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn text_of(value: &Value) -> &str {
+    value.as_str().unwrap_or("?")
+}
+
 async fn withdraw(at: At, kid: &str, not_before: bool) -> anyhow::Result<()> {
+    if let Some(session) = at.remote.open().await? {
+        let (path, body) =
+            (format!("keys/{}/withdrawal", escape(kid)), json!({ "not_before": not_before }));
+        let done = session.request(Method::POST, &path, Some(&body), None).await?.body;
+        let successor = done["successor"].as_str().map(str::to_owned);
+        let done = Withdrawn { already: done["already"] == true, successor };
+        return tell_withdrawn(kid, &done, not_before);
+    }
     let config = at.host.read()?;
     let opened = Opened::new(&config).await?;
     let name = at.tenant.as_ref().unwrap_or(&config.settings.default_tenant);
@@ -242,11 +271,15 @@ async fn withdraw(at: At, kid: &str, not_before: bool) -> anyhow::Result<()> {
         grantor_store::StoreError::Refused(why) => anyhow!("{why}"),
         other => other.into(),
     })?;
+    tell_withdrawn(kid, &done, not_before)
+}
+
+fn tell_withdrawn(kid: &str, done: &Withdrawn, not_before: bool) -> anyhow::Result<()> {
     let mut text = match done.already {
         true => format!("{kid} was withdrawn before\n"),
         false => format!("{kid} is withdrawn: nodes refuse its tokens within a second\n"),
     };
-    if let Some(successor) = done.successor {
+    if let Some(successor) = &done.successor {
         let _ = writeln!(text, "{successor} signs from now on");
     }
     if not_before {

@@ -73,10 +73,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         print(&format!("ok: {} rows of {}\n", reader.rows(), reader.head.made))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (reader, made) = open().map(|reader| {
-        let made = reader.head.made;
-        (reader, made)
-    })?;
+    let reader = open()?;
+    let made = reader.head.made;
     let store = node::open_store(&config.database).await?;
     let rows = load(&*store, reader).await?;
     let now = SystemClock.now();

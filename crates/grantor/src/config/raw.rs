@@ -43,6 +43,9 @@ pub(crate) struct RawServer {
     pub(crate) max_connections: Option<usize>,
     /// Seconds a drain may take; default 30
     pub(crate) drain_seconds: Option<u64>,
+    /// Seconds for which requests are still taken after readiness went off, until every balancer
+    /// has seen that; default 0
+    pub(crate) drain_delay_seconds: Option<u64>,
 }
 
 /// `[tenant]`

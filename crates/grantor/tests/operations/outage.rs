@@ -1,0 +1,125 @@
+//! The database goes away and comes back. REL-016.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::world::World;
+
+/// A way to the database that can be cut.
+struct Way {
+    port: u16,
+    open: watch::Sender<bool>,
+    alive: Arc<AtomicBool>,
+}
+
+impl Way {
+    async fn to(database: String) -> Self {
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let open = watch::Sender::new(true);
+        let alive = Arc::new(AtomicBool::new(true));
+        let (seen, running) = (open.subscribe(), Arc::clone(&alive));
+        tokio::spawn(async move {
+            while running.load(Ordering::Relaxed) {
+                let (mut near, _) = socket.accept().await.unwrap();
+                let mut cut = seen.clone();
+                if !*cut.borrow() {
+                    continue;
+                }
+                let mut far = TcpStream::connect(&database).await.unwrap();
+                tokio::spawn(async move {
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut near, &mut far) => {}
+                        _ = cut.wait_for(|open| !*open) => {}
+                    }
+                });
+            }
+        });
+        Self { port, open, alive }
+    }
+}
+
+impl Drop for Way {
+    fn drop(&mut self) {
+        self.alive.store(false, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rel_016_without_the_database_reads_go_on_and_writes_say_503() {
+    // A test that did not run has shown nothing.
+    let url = std::env::var("GRANTOR_TEST_POSTGRES_URL")
+        .expect("`cargo xtask db` starts a PostgreSQL for tests and prints what to set");
+    let parsed = url::Url::parse(&url).unwrap();
+    let host = format!("{}:{}", parsed.host_str().unwrap(), parsed.port().unwrap_or(5432));
+    let (client, connection) = connect(&url).await;
+    let name = format!("outage_{}", std::process::id());
+    client.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+    let way = Way::to(host).await;
+    let database = format!("postgres://{}@127.0.0.1:{}/{name}", parsed.username(), way.port);
+    let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+    let mut world = World::on(Some(&database), &[("GRANTOR_MASTER_KEY", key)]).await;
+    let token = world.token().await;
+    let get = |path: &str| world.http.get(format!("{}{path}", world.url)).send();
+
+    way.open.send_replace(false);
+    for _ in 0..3 {
+        for path in ["/.well-known/openid-configuration", "/oauth2/jwks"] {
+            assert_eq!(get(path).await.unwrap().status(), StatusCode::OK, "{path}");
+        }
+        assert!(world.is_live(&token).await);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    // What needs the database says so: never "inactive", never "invalid_grant".
+    let form = [
+        ("grant_type", "password"),
+        ("username", "robot"),
+        ("password", crate::world::PASSWORD),
+        ("realm", "services"),
+    ];
+    let request = world.http.post(format!("{}/oauth2/token", world.url));
+    let request = request.basic_auth(&world.shop.0, Some(&world.shop.1)).form(&form);
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.headers().contains_key("retry-after"), "{:?}", answer.headers());
+    let operations = |path: &str| world.http.get(format!("{}{path}", world.operations)).send();
+    assert_eq!(operations("/readyz").await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(operations("/healthz").await.unwrap().status(), StatusCode::OK);
+
+    way.open.send_replace(true);
+    let back = tokio::time::timeout(Duration::from_secs(5), async {
+        loop {
+            let (status, _) = world.ask_token(&world.shop.0, &world.shop.1, &form).await;
+            if status == StatusCode::OK
+                && operations("/readyz").await.unwrap().status() == StatusCode::OK
+            {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    back.await.expect("full service within 5 s");
+    assert!(world.is_live(&token).await);
+    world.linked().await;
+    world.grantor(&["audit", "verify"]).good();
+    // A dump of one backend loads into the other.
+    world.grantor(&["backup", "-o", "a.backup"]).good();
+    let embedded = format!("sqlite:{}", world.path("moved.db").display());
+    world.grantor(&["restore", "a.backup", "--database", &embedded]).good();
+    world.grantor(&["doctor", "--database", &embedded]).good();
+    world.stop();
+    drop(world);
+    client.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
+    connection.abort();
+}
+
+async fn connect(url: &str) -> (tokio_postgres::Client, tokio::task::JoinHandle<()>) {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    (client, tokio::spawn(async move { _ = connection.await }))
+}
