@@ -122,8 +122,8 @@ impl ChainCheck {
     }
 
     /// Takes in the next piece.
-    pub(crate) fn take(&mut self, piece: Piece<'_>) -> anyhow::Result<()> {
-        match piece {
+    pub(crate) fn take(&mut self, piece: &Piece<'_>) -> anyhow::Result<()> {
+        match *piece {
             Piece::Row(row) => self.row(row),
             Piece::Checkpoint(checkpoint) => self.checkpoint(checkpoint),
         }
@@ -213,11 +213,10 @@ impl ChainCheck {
         // The server signs whenever it links, so whatever follows its last word is not from it.
         if let (Some(_), Some((seq, link))) = (&self.keys, self.uncovered) {
             let kids: Vec<_> = self.report.unknown_keys.iter().map(String::as_str).collect();
-            let unknown = match kids.is_empty() {
-                true => String::new(),
-                false => {
-                    format!(" (some are signed by keys that are not at hand: {})", kids.join(", "))
-                }
+            let unknown = if kids.is_empty() {
+                String::new()
+            } else {
+                format!(" (some are signed by keys that are not at hand: {})", kids.join(", "))
             };
             bail!(
                 "row {seq}, link {link}, and what follows it are under no checkpoint with a \

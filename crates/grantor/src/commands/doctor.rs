@@ -158,7 +158,7 @@ async fn audit(
         None => None,
     };
     let mut check = ChainCheck::new(keys, std::collections::BTreeMap::new());
-    chain::walk(store, 0, &mut |piece| check.take(piece)).await?;
+    chain::walk(store, 0, &mut |piece| check.take(&piece)).await?;
     let report = check.finish()?;
     Ok((format!("{} links hold, {} signatures verify", report.links, report.verified), ()))
 }

@@ -198,12 +198,11 @@ fn explained(event: &AuditEvent, record: Option<&RecordedDecision>) -> Explained
 const SCOPE: &str = "grantor.decision_read";
 
 async fn ask(server: &url::Url, id: DecisionId) -> anyhow::Result<Explained> {
-    let token = match std::env::var("GRANTOR_TOKEN") {
-        Ok(token) => token,
-        Err(_) => {
-            let wanted = Wanted { name: None, scopes: vec![SCOPE.to_owned()] };
-            wanted.obtain(Kept::Welcome).await?.reveal().to_owned()
-        }
+    let token = if let Ok(token) = std::env::var("GRANTOR_TOKEN") {
+        token
+    } else {
+        let wanted = Wanted { name: None, scopes: vec![SCOPE.to_owned()] };
+        wanted.obtain(Kept::Welcome).await?.reveal().to_owned()
     };
     let url = format!("{}/api/v1/decisions/{id}", server.as_str().trim_end_matches('/'));
     let answer = reqwest::Client::new().get(&url).bearer_auth(token).send().await?;
@@ -246,10 +245,8 @@ fn text(explained: &Explained) -> String {
         let _ = writeln!(text, "  - {remedy}");
     }
     if let Some(replay) = &explained.replay {
-        text.push_str(match replay.same {
-            true => "\nJudged again on the same facts: the same answer\n",
-            false => "\nJudged again on the same facts: ANOTHER answer\n",
-        });
+        let answer = if replay.same { "the same answer" } else { "ANOTHER answer" };
+        let _ = writeln!(text, "\nJudged again on the same facts: {answer}");
         if !replay.same {
             let _ =
                 writeln!(text, "  {}", serde_json::to_string(&replay.outcome).unwrap_or_default());

@@ -13,7 +13,7 @@ pub(crate) struct HostArgs {
     #[arg(short, long, env = "GRANTOR_CONFIG")]
     config: Option<PathBuf>,
 
-    /// sqlite:PATH or postgres://USER@HOST/NAME
+    /// `sqlite:PATH` or `postgres://USER@HOST/NAME`
     #[arg(long)]
     database: Option<String>,
 }

@@ -275,9 +275,10 @@ async fn withdraw(at: At, kid: &str, not_before: bool) -> anyhow::Result<()> {
 }
 
 fn tell_withdrawn(kid: &str, done: &Withdrawn, not_before: bool) -> anyhow::Result<()> {
-    let mut text = match done.already {
-        true => format!("{kid} was withdrawn before\n"),
-        false => format!("{kid} is withdrawn: nodes refuse its tokens within a second\n"),
+    let mut text = if done.already {
+        format!("{kid} was withdrawn before\n")
+    } else {
+        format!("{kid} is withdrawn: nodes refuse its tokens within a second\n")
     };
     if let Some(successor) = &done.successor {
         let _ = writeln!(text, "{successor} signs from now on");

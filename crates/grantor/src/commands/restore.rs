@@ -88,9 +88,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         operations::write(&*store, effects).await?;
     }
     withdraw(&config, keyring.clone(), &store, &args.withdrawn, now).await?;
-    let ended = match args.keep_sessions {
-        true => "sessions and tokens live on, those too that were ended after the backup",
-        false => "whatever was issued before now has ended",
+    let ended = if args.keep_sessions {
+        "sessions and tokens live on, those too that were ended after the backup"
+    } else {
+        "whatever was issued before now has ended"
     };
     print(&format!("restored {rows} rows of {made}; {ended}\n"))?;
     Ok(ExitCode::SUCCESS)

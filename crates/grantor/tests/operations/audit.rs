@@ -37,13 +37,15 @@ async fn sec_191_a_running_log_is_followed_exported_and_verified_offline() {
     assert!(world.grantor(&verify).bad().contains("content was changed"));
 }
 
+type Tampering = fn(&rusqlite::Connection);
+
 #[tokio::test]
 async fn rel_042_tampering_with_the_log_names_the_first_bad_row() {
     let mut world = World::start().await;
     world.token().await;
     world.stop();
     world.grantor(&["audit", "verify"]).good();
-    let cases: [(&str, fn(&rusqlite::Connection)); 6] = [
+    let cases: [(&str, Tampering); 6] = [
         ("row 3", |db| run(db, "UPDATE audit SET body = body || ' ' WHERE seq = 3")),
         ("row 3,", |db| {
             let body = body_of(db, 3).replace("done", "dome");

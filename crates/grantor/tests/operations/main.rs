@@ -1,6 +1,5 @@
 //! Operating a server, through the built program: starting, stopping, backing up, restoring,
 //! verifying, changing keys, and standing through outages.
-#![expect(clippy::unwrap_used, reason = "what the tests share fails as they do")]
 
 #[cfg(test)]
 mod audit;

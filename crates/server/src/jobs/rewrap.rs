@@ -24,7 +24,7 @@ use crate::app::App;
 const PAGE: usize = 100;
 
 /// How long to wait before trying again.
-const RETRY: Duration = Duration::from_secs(60);
+const RETRY: Duration = Duration::from_mins(1);
 
 /// How far it has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

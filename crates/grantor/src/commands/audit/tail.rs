@@ -58,9 +58,12 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let log = Log { store: &*store, tenant: args.tenant, kind: args.kind };
     let (mut last, events) = log.newest(args.lines).await?;
     print(&shown(&events, args.output))?;
-    while args.follow {
+    if !args.follow {
+        return Ok(ExitCode::SUCCESS);
+    }
+    loop {
         tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => { interrupted?; break }
+            interrupted = tokio::signal::ctrl_c() => { interrupted?; return Ok(ExitCode::SUCCESS) }
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
         let rows = log.behind(last, PAGE).await?;

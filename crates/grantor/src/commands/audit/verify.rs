@@ -61,7 +61,7 @@ fn of_file(file: &Path, mut check: ChainCheck) -> anyhow::Result<Checked> {
         if let Piece::Row(row) = &piece {
             check.begin_at(row);
         }
-        check.take(piece)
+        check.take(&piece)
     })?;
     Ok((check.head(), check.finish()?))
 }
@@ -84,7 +84,7 @@ async fn of_database(
         },
     };
     let mut check = ChainCheck::new(keys, known);
-    chain::walk(&*store, 0, &mut |piece| check.take(piece)).await?;
+    chain::walk(&*store, 0, &mut |piece| check.take(&piece)).await?;
     let head = check.head();
     let report = check.finish()?;
     if let Some(row) = chain::strangers(&*store, report.last_seq).await? {
