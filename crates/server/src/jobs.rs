@@ -20,7 +20,7 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(300);
 const TEND_EVERY: Duration = Duration::from_secs(30);
 
 /// How often expired rows go.
-const PURGE_EVERY: Duration = Duration::from_secs(60);
+const PURGE_EVERY: Duration = Duration::from_mins(1);
 
 /// Starts every job; they end with the set.
 pub fn start(app: &App) -> JoinSet<()> {

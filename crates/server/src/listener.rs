@@ -31,7 +31,7 @@ use crate::tenancy;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A request takes at most this long, long polls aside (SEC-009).
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A TLS handshake takes at most this long.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -144,7 +144,8 @@ impl KeyDesk<'_> {
     ) -> Result<Option<String>, StoreError> {
         let query = DocumentQuery::of::<SigningKeyRecord>(tenant, MOST).under(alg.as_str());
         let records = self.store.list::<SigningKeyRecord>(&query).await?;
-        let current = records.into_iter().map(|found| found.value).filter(SigningKeyRecord::is_current);
+        let current =
+            records.into_iter().map(|found| found.value).filter(SigningKeyRecord::is_current);
         Ok(current.max_by_key(|key| key.active_from).map(|key| key.kid))
     }
 

@@ -71,7 +71,6 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         last = newest.seq;
         print(&shown(&log.events(&rows)?, args.output))?;
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 struct Log<'a> {
