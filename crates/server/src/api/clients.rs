@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 
 use super::Problem;
 use super::body::{JsonBody, Precondition};
-use super::description::{Api, Operation, with_key};
+use super::description::{Api, Operation};
 use super::hanging::{self, Hanging};
 use super::resource::{Filter, Resource, at_location, by_id, no_content, read_new, with_etag};
 use super::schemas::CompatShape;
@@ -317,7 +317,8 @@ fn written(tenant: TenantName, id: ClientId, secrets: Vec<StoredSecret>, body: B
 /// Adds the routes that only clients have.
 pub(super) fn more(mut api: Api) -> Api {
     let write = Guard::Permit(ClientWrite::SCOPE);
-    let body = with_key(Clients::KEY, &api.schema::<Body>());
+    let body = api.schema::<Body>();
+    let body = api.with_key(Clients::KEY, &body);
     let made = api.schema::<NewClient>();
     let rotation = api.schema::<RotationBody>();
     let secret = api.schema::<NewSecret>();

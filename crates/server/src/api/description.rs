@@ -14,6 +14,9 @@ use crate::access::Permission as _;
 use crate::app::App;
 use crate::routes::{Guard, Routes};
 
+/// What references to schemas begin with.
+const REFERENCE: &str = "#/components/schemas/";
+
 /// Routes and their description.
 #[derive(Debug, Default)]
 pub(crate) struct Api {
@@ -106,7 +109,7 @@ impl Api {
             .answers(200, list_of(&view));
         let get = operation("get", format!("Read a {name}")).answers(200, view.clone());
         let post = operation("create", format!("Create a {name}"))
-            .takes(with_key(R::KEY, &body))
+            .takes(self.with_key(R::KEY, &body))
             .answers(201, view.clone());
         let put = operation("replace", format!("Replace a {name}"))
             .takes(body)
@@ -132,11 +135,64 @@ impl Api {
     pub(crate) fn schema<T: ToSchema>(&mut self) -> Value {
         let mut found: Vec<(String, RefOr<Schema>)> = vec![(T::name().into(), T::schema())];
         T::schemas(&mut found);
+        let mut names = Vec::new();
         for (name, schema) in found {
             let schema = serde_json::to_value(schema).expect("schemas are plain JSON");
-            self.schemas.entry(name).or_insert(schema);
+            self.schemas.entry(name.as_str()).or_insert(schema);
+            names.push(name);
         }
-        json!({ "$ref": format!("#/components/schemas/{}", T::name()) })
+        for name in names {
+            self.flatten(&name);
+        }
+        json!({ "$ref": format!("{REFERENCE}{}", T::name()) })
+    }
+
+    /// What is flattened in the code is one object in the description too: a closed part of it
+    /// would refuse the members of the others.
+    fn flatten(&mut self, name: &str) {
+        let Some(parts) = self.schemas[name].get("allOf").and_then(Value::as_array) else { return };
+        let mut whole = self.merged(parts);
+        whole.remove("additionalProperties");
+        if let Some(text) = self.schemas[name].get("description") {
+            whole.insert("description".to_owned(), text.clone());
+        }
+        self.schemas[name] = whole.into();
+    }
+
+    /// One object with the members of all; closed if one of them is.
+    fn merged(&self, parts: &[Value]) -> Map<String, Value> {
+        let mut whole = json!({ "type": "object", "properties": {}, "required": [] });
+        for part in parts {
+            let name = part["$ref"].as_str().and_then(|at| at.strip_prefix(REFERENCE));
+            let part = name.map_or(part, |name| &self.schemas[name]);
+            if let Some(members) = part["properties"].as_object() {
+                whole["properties"].as_object_mut().expect("an object").extend(members.clone());
+            }
+            if let Some(names) = part["required"].as_array() {
+                whole["required"].as_array_mut().expect("an array").extend(names.clone());
+            }
+            if part["additionalProperties"] == json!(false) {
+                whole["additionalProperties"] = json!(false);
+            }
+        }
+        match whole {
+            Value::Object(members) => members,
+            _ => unreachable!("it was made as an object"),
+        }
+    }
+
+    /// A body that says more: that also names the thing, for instance.
+    pub(crate) fn with_more(&self, body: &Value, more: Value) -> Value {
+        self.merged(&[more, body.clone()]).into()
+    }
+
+    /// A body that also names the thing.
+    pub(crate) fn with_key(&self, key: Option<&str>, body: &Value) -> Value {
+        let Some(key) = key else { return body.clone() };
+        self.with_more(
+            body,
+            json!({ "required": [key], "properties": { key: { "type": "string" } } }),
+        )
     }
 
     /// The routes alone.
@@ -191,15 +247,6 @@ pub(crate) fn list_of(item: &Value) -> Value {
             "next_page_token": { "type": "string", "description": "Where the next page begins" },
         },
     })
-}
-
-/// A body that also names the thing.
-pub(crate) fn with_key(key: Option<&str>, body: &Value) -> Value {
-    let Some(key) = key else { return body.clone() };
-    let named = json!({
-        "type": "object", "required": [key], "properties": { key: { "type": "string" } },
-    });
-    json!({ "allOf": [named, body] })
 }
 
 fn describe(guard: Guard, path: &str, operation: Operation) -> Value {

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::applications::{Applications, View};
 use super::body::JsonBody;
 use super::clients::{self, Clients};
-use super::description::{Api, Operation, with_key};
+use super::description::{Api, Operation};
 use super::resource::{Resource, at_location, read_new, with_etag};
 use super::users::{self, Users};
 use super::{Problem, write};
@@ -31,11 +31,12 @@ const CLIENT: &str = "new_client";
 
 /// Adds the route.
 pub(super) fn more(mut api: Api) -> Api {
-    let application = with_key(Applications::KEY, &api.schema::<super::applications::Body>());
+    let application = api.schema::<super::applications::Body>();
+    let application = api.with_key(Applications::KEY, &application);
     let (user, client) = (api.schema::<users::Body>(), api.schema::<clients::Body>());
-    let more = json!({ "type": "object", "properties": {
-        SERVICE_USER: user, CLIENT: with_key(Clients::KEY, &client),
-    } });
+    let client = api.with_key(Clients::KEY, &client);
+    let more = json!({ "properties": { SERVICE_USER: user, CLIENT: client } });
+    let body = api.with_more(&application, more);
     let made = api.schema::<Made>();
     let text = "Create an application, with its service user and client if they are given (which \
                 needs the permissions for those too); shows their secrets once";
@@ -44,9 +45,7 @@ pub(super) fn more(mut api: Api) -> Api {
         &Method::POST,
         "/applications",
         post,
-        Operation::new("applications", "create_application", text)
-            .takes(json!({ "allOf": [application, more] }))
-            .answers(201, made),
+        Operation::new("applications", "create_application", text).takes(body).answers(201, made),
     )
 }
 

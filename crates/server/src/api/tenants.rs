@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::body::JsonBody;
-use super::description::{Api, Operation, with_key};
+use super::description::{Api, Operation};
 use super::resource::{Resource, created, read_new};
 use super::write::{self, Consequences};
 use super::{Problem, schemas};
@@ -110,7 +110,8 @@ impl Resource for Tenants {
 
 /// Adds the route that makes tenants.
 pub(super) fn more(mut api: Api) -> Api {
-    let body = with_key(Tenants::KEY, &api.schema::<Body>());
+    let body = api.schema::<Body>();
+    let body = api.with_key(Tenants::KEY, &body);
     let view = api.schema::<View>();
     api.add(
         Guard::Permit(TenantWrite::SCOPE),
