@@ -4,6 +4,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::http::{Method, StatusCode};
+use axum::response::IntoResponse as _;
 use axum::routing::{MethodFilter, on};
 use serde_json::json;
 
@@ -117,6 +118,9 @@ async fn metrics(axum::extract::State(app): axum::extract::State<App>) -> String
 }
 
 /// What is not there.
-pub async fn not_found() -> axum::response::Response {
+pub async fn not_found(uri: axum::http::Uri) -> axum::response::Response {
+    if uri.path().starts_with(crate::api::BASE) {
+        return crate::api::Problem::not_found().into_response();
+    }
     private(StatusCode::NOT_FOUND, &json!({ "error": "not_found" }))
 }

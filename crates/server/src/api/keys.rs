@@ -49,7 +49,7 @@ fn view(key: &SigningKeyRecord, now: Timestamp) -> View {
     let state = match key {
         key if key.withdrawn.is_some() => "withdrawn",
         key if key.may_sign(now) => "active",
-        key if key.active_from > now => "next",
+        key if key.active_from > now && key.retired.is_none() => "next",
         _ => "retired",
     };
     View {

@@ -52,6 +52,11 @@ impl Page {
     ) -> Result<Self, Problem> {
         body::only(params, &[filters, &PARAMETERS].concat())?;
         let bad = |what: &str| Problem::field(what, "is not valid here");
+        for name in PARAMETERS {
+            if params.peek(name) == Some("") {
+                return Err(bad(name));
+            }
+        }
         let limit = params
             .read("limit", |text| text.parse().ok().filter(|limit| (1..=MOST).contains(limit)))
             .map_err(|_| Problem::field("limit", format!("expected a number from 1 to {MOST}")))?;

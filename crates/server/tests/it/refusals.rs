@@ -169,6 +169,7 @@ async fn sec_165_pages_are_followed_by_whoever_got_them_and_by_nobody_else() {
         ("sort", "/api/v1/groups?sort=name%3Bdrop%20table".to_owned(), &admin),
         ("order", "/api/v1/groups?order=(select%201)".to_owned(), &admin),
         ("limit", "/api/v1/groups?limit=201".to_owned(), &admin),
+        ("limit empty", "/api/v1/groups?limit=".to_owned(), &admin),
         ("limit zero", "/api/v1/groups?limit=0".to_owned(), &admin),
         ("twice", "/api/v1/groups?limit=1&limit=2".to_owned(), &admin),
     ] {

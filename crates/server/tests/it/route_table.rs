@@ -18,13 +18,36 @@ async fn call(server: &TestServer, route: &Route, token: Option<&str>) -> Answer
     Answer::of(request).await
 }
 
+/// A token that names another API than this one.
+async fn for_another_api(server: &TestServer, admin: &str) -> String {
+    let kind = json!({ "id": "order", "name": "Order", "audience": "https://orders.example" });
+    server.made("/api/v1/resource-types", admin, &kind).await;
+    let scope = json!({
+        "token": "order.list", "resource_type": "order",
+        "rule": { "granted": "assigned" }, "summary": { "en": "List orders" },
+    });
+    server.made("/api/v1/scopes", admin, &scope).await;
+    server.delegate("orders", &["order.list"]).await
+}
+
+/// A token of somebody who might do everything until a moment ago.
+async fn of_a_disabled_administrator(server: &TestServer, admin: &str) -> String {
+    let every: Vec<&str> = grantor_server::access::ALL.iter().map(|p| p.scope).collect();
+    let token = server.delegate("former", &every).await;
+    assert_eq!(server.get("/api/v1/clients", &token).await.status, StatusCode::OK);
+    let off = json!({ "auth_method": "client_secret_basic", "enabled": false });
+    let done = server.put("/api/v1/clients/former", admin, &off).await;
+    assert_eq!(done.status, StatusCode::OK, "{}", done.text);
+    token
+}
+
 fn guarded() -> impl Iterator<Item = Route> {
     let table = routes::public().table().to_vec();
     table.into_iter().filter(|route| matches!(route.guard, Guard::Permit(_)))
 }
 
 #[tokio::test]
-async fn sec_161_no_guarded_route_answers_without_the_permission() {
+async fn sec_161_sec_188_no_guarded_route_answers_without_the_permission() {
     let server = TestServer::start().await;
     let admin = server.admin_token().await;
     let client = json!({
@@ -38,6 +61,8 @@ async fn sec_161_no_guarded_route_answers_without_the_permission() {
     let weak = server.client_token("nobody", secret, Some("uid")).await;
     let elsewhere = TestServer::start().await;
     let foreign = elsewhere.admin_token().await;
+    let orders = for_another_api(&server, &admin).await;
+    let disabled = of_a_disabled_administrator(&server, &admin).await;
     assert!(guarded().count() > 40, "the table is not empty");
 
     for route in guarded() {
@@ -46,7 +71,12 @@ async fn sec_161_no_guarded_route_answers_without_the_permission() {
         assert_eq!(none.status, StatusCode::UNAUTHORIZED, "{name}");
         // SEC-188: no error code where no token was sent.
         assert_eq!(none.header("www-authenticate"), "Bearer realm=\"grantor\"", "{name}");
-        for (what, token) in [("garbage", "x"), ("another tenant's", foreign.as_str())] {
+        for (what, token) in [
+            ("garbage", "x"),
+            ("another tenant's", foreign.as_str()),
+            ("for another API", orders.as_str()),
+            ("of a disabled administrator", disabled.as_str()),
+        ] {
             let answer = call(&server, &route, Some(token)).await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{name} {what}");
             assert!(answer.header("www-authenticate").contains("invalid_token"), "{name}");
@@ -79,6 +109,28 @@ async fn sec_161_what_is_about_the_caller_needs_to_know_him() {
             }
         }
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn sec_018_the_description_and_the_figures_are_not_for_strangers() {
+    let server = TestServer::start().await;
+    let public = |path: &str| Answer::of(server.request(Method::GET, path));
+    for path in ["/metrics", "/healthz", "/readyz"] {
+        let request = server.request(Method::GET, path).header("user-agent", "kube-probe/1.30");
+        assert_eq!(Answer::of(request).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    assert_eq!(public("/api/v1/openapi.json").await.status, StatusCode::UNAUTHORIZED);
+    let weak = server.delegate("weak", &["uid"]).await;
+    let refused = server.get("/api/v1/openapi.json", &weak).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text);
+    let reader = server.delegate("reader", &["grantor.realm_read"]).await;
+    let described = server.get("/api/v1/openapi.json", &reader).await;
+    assert_eq!(described.body["openapi"], "3.1.0");
+    let inside = server.http.get(format!("{}/api/v1/openapi.json", server.operations));
+    assert_eq!(Answer::of(inside).await.body, described.body);
+    let nowhere = public("/api/v1/nothing").await;
+    assert_eq!(nowhere.header("content-type"), "application/problem+json");
     server.stop().await;
 }
 
