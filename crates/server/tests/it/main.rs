@@ -1,4 +1,5 @@
 //! The server over HTTP, as its callers see it.
+#![expect(clippy::unwrap_used, reason = "tests, and what helps them")]
 
 mod bootstrap;
 mod endings;
