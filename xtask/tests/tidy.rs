@@ -62,6 +62,16 @@ fn the_rules_do_no_io() {
 }
 
 #[test]
+fn sql_lives_in_the_stores() {
+    for package in packages().filter(|p| !file_name(p).starts_with("store-")) {
+        let used = dependencies(&manifest(&package), "dependencies");
+        for database in ["rusqlite", "tokio-postgres", "deadpool-postgres", "refinery"] {
+            assert!(!used.contains(database), "{} depends on {database}", package.display());
+        }
+    }
+}
+
+#[test]
 fn each_crate_knows_only_what_it_may() {
     let rules: BTreeMap<_, _> = MAY_KNOW.iter().copied().collect();
     for package in packages() {

@@ -15,6 +15,9 @@ const FREE: u32 = 20;
 /// After this many seconds without a failure everything is forgotten.
 const FORGET_AFTER: i64 = 300;
 
+/// How many pairs are remembered; the oldest go first (REL-035).
+const REMEMBERED: usize = 10_000;
+
 /// Recent failures.
 #[derive(Debug)]
 pub struct Throttle {
@@ -23,7 +26,7 @@ pub struct Throttle {
 
 impl Default for Throttle {
     fn default() -> Self {
-        Self { failures: Cache::new(10_000) }
+        Self { failures: Cache::new(REMEMBERED) }
     }
 }
 
@@ -60,5 +63,21 @@ impl Throttle {
             _ => 1,
         };
         self.failures.insert(key, (count, second));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rel_035_failures_of_ever_new_clients_take_no_more_than_their_room() {
+        let (throttle, now) = (Throttle::default(), Timestamp::UNIX_EPOCH);
+        let tenant = TenantName::parse("main").unwrap();
+        for n in 0..3 * REMEMBERED {
+            let client = ClientId::parse(&format!("client-{n}")).unwrap();
+            throttle.failed(&tenant, &client, None, now);
+        }
+        assert!(throttle.failures.len() <= REMEMBERED, "{}", throttle.failures.len());
     }
 }

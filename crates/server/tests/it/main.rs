@@ -7,6 +7,7 @@ mod essentials;
 mod management;
 mod people;
 mod refusals;
+mod revocation;
 mod rights;
 mod route_table;
 mod second_form;
