@@ -16,7 +16,7 @@ use crate::ConnectError;
 use crate::config::{PostgresConfig, Target};
 use crate::fault::Fault;
 use crate::outage::Outage;
-use crate::step::{Step, in_order};
+use crate::step::{Step, Stopped, in_order};
 use crate::tls::Tls;
 
 /// Makes connections and sets each up.
@@ -222,7 +222,7 @@ impl Connection {
 
     /// One statement by itself.
     pub(crate) async fn single(self, step: &[Step; 1]) -> Result<Vec<Row>, Fault> {
-        match self.pipeline(false, step, false).await {
+        match self.pipeline(false, step, false).await.map_err(Fault::from) {
             Ok(mut rows) => Ok(rows.swap_remove(0)),
             Err(fault @ Fault::Lost(_)) => {
                 self.discard();
@@ -244,7 +244,7 @@ impl Connection {
     }
 
     /// `BEGIN` and steps, in one round trip.
-    pub(crate) async fn begin(&mut self, steps: &[Step]) -> Result<Vec<Vec<Row>>, Fault> {
+    pub(crate) async fn begin(&mut self, steps: &[Step]) -> Result<Vec<Vec<Row>>, Stopped> {
         self.open = true;
         self.pipeline(true, steps, false).await
     }
@@ -263,7 +263,7 @@ impl Connection {
     }
 
     /// Steps inside the transaction.
-    pub(crate) async fn run(&self, steps: &[Step]) -> Result<Vec<Vec<Row>>, Fault> {
+    pub(crate) async fn run(&self, steps: &[Step]) -> Result<Vec<Vec<Row>>, Stopped> {
         self.pipeline(false, steps, false).await
     }
 
@@ -275,7 +275,7 @@ impl Connection {
     pub(crate) async fn commit(mut self, steps: &[Step]) -> Result<(), Fault> {
         let begin = !self.open;
         self.open = true;
-        match self.pipeline(begin, steps, true).await {
+        match self.pipeline(begin, steps, true).await.map_err(Fault::from) {
             Ok(_) => self.open = false,
             Err(fault) => {
                 self.leave_after(&fault).await;
@@ -309,7 +309,7 @@ impl Connection {
         begin: bool,
         steps: &[Step],
         commit: bool,
-    ) -> Result<Vec<Vec<Row>>, Fault> {
+    ) -> Result<Vec<Vec<Row>>, Stopped> {
         let client = self.client();
         let mut statements = Vec::with_capacity(steps.len());
         for step in steps {

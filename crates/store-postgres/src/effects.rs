@@ -26,7 +26,8 @@ use crate::{attempts, audit, changes, documents, grants, groups, revocations, us
 pub(crate) struct Plan {
     documents: Vec<DocumentWrite>,
     others: Vec<Step>,
-    revoked: Vec<Revocation>,
+    /// Each with the number of documents before it
+    revoked: Vec<(usize, Revocation)>,
 }
 
 #[derive(Debug)]
@@ -58,7 +59,9 @@ impl Plan {
             Effect::EndGrants { tenant, user, client, at } => {
                 self.others.push(grants::end(&tenant, user, client, at));
             }
-            Effect::Revoke(revocation) => self.revoked.push(*revocation),
+            Effect::Revoke(revocation) => {
+                self.revoked.push((self.documents.len(), *revocation));
+            }
             Effect::SetAttempts(tenant, account, counter) => {
                 self.others.push(attempts::set(&tenant, &account, counter));
             }
@@ -114,13 +117,13 @@ impl Plan {
         connection.commit(&steps).await
     }
 
-    /// Writes the documents and looks whether each was as expected. Returns what changed, and the
-    /// steps that bring the index of group members up to it.
+    /// Writes the documents and looks whether each was as expected. Returns what each
+    /// changed, and the steps that bring the index of group members up to it.
     async fn write_documents(
         &self,
         connection: &mut Connection,
         locks: &Locks,
-    ) -> Result<(Vec<(TenantName, Changed)>, Vec<Step>), Fault> {
+    ) -> Result<(Vec<Option<(TenantName, Changed)>>, Vec<Step>), Fault> {
         let mut steps = Vec::with_capacity(2 * self.documents.len());
         let mut places = Vec::with_capacity(self.documents.len());
         for write in &self.documents {
@@ -128,19 +131,28 @@ impl Plan {
             places.push(steps.len());
             steps.push(write.step());
         }
-        let rows = if connection.is_open() {
+        let written = if connection.is_open() {
             connection.run(&steps).await
         } else {
             connection.begin(&steps).await
-        }?;
+        };
+        let (rows, failed) = match written {
+            Ok(rows) => (rows, None),
+            Err(stopped) => (stopped.answers, Some(stopped.fault)),
+        };
         let (mut changed, mut index) = (Vec::new(), Vec::new());
         for (write, place) in self.documents.iter().zip(places) {
-            changed.extend(write.outcome(&rows[place])?);
+            // Of several that fail the first counts, whether its statement failed or its answer.
+            let Some(rows) = rows.get(place) else { break };
+            changed.push(write.outcome(rows)?);
             if let DocumentWrite::Put(stored, _) = write
                 && stored.kind == Kind::Group
             {
                 index.extend(groups::index(stored)?);
             }
+        }
+        if let Some(fault) = failed {
+            return Err(fault);
         }
         Ok((changed, index))
     }
@@ -178,18 +190,25 @@ impl DocumentWrite {
     }
 }
 
-/// What takes numbers, under the lock; nothing if nothing does.
+/// What takes numbers, under the lock, in the order of the effects; nothing if nothing does.
 fn numbered(
-    mut changed: Vec<(TenantName, Changed)>,
-    revoked: &[Revocation],
+    changed: Vec<Option<(TenantName, Changed)>>,
+    revoked: &[(usize, Revocation)],
     locks: &Locks,
 ) -> Vec<Step> {
-    changed.extend(revoked.iter().map(|r| (r.tenant.clone(), Changed::Revocations)));
-    if changed.is_empty() {
+    let mut revoked_at = revoked.iter().peekable();
+    let mut all = Vec::with_capacity(changed.len() + revoked.len());
+    for (place, change) in changed.into_iter().chain([None]).enumerate() {
+        while let Some((_, revocation)) = revoked_at.next_if(|(at, _)| *at == place) {
+            all.push((revocation.tenant.clone(), Changed::Revocations));
+        }
+        all.extend(change);
+    }
+    if all.is_empty() {
         return Vec::new();
     }
     let mut steps = vec![changes::lock(locks)];
-    steps.extend(revoked.iter().map(revocations::append));
-    steps.push(changes::append(changed));
+    steps.extend(revoked.iter().map(|(_, revocation)| revocations::append(revocation)));
+    steps.push(changes::append(all));
     steps
 }

@@ -32,7 +32,7 @@ async fn attempt(
     let steps = [locks.exclusive("audit chain", &[]), head, pending];
     let links = match connection.begin(&steps).await {
         Ok(rows) => audit::link(&rows[1], &rows[2]).map_err(Fault::from),
-        Err(fault) => Err(fault),
+        Err(stopped) => Err(stopped.into()),
     };
     match links {
         Ok(links) if links.count > 0 => {

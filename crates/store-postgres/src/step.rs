@@ -37,6 +37,27 @@ macro_rules! step {
 }
 pub(crate) use step;
 
+/// A step failed, and those before it did not.
+#[derive(Debug)]
+pub(crate) struct Stopped {
+    /// What the steps before it answered
+    pub(crate) answers: Vec<Vec<Row>>,
+    /// What the step said
+    pub(crate) fault: Fault,
+}
+
+impl From<Stopped> for Fault {
+    fn from(stopped: Stopped) -> Self {
+        stopped.fault
+    }
+}
+
+impl From<tokio_postgres::Error> for Stopped {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self { answers: Vec::new(), fault: error.into() }
+    }
+}
+
 /// How many statements go out before their answers are read.
 const AT_ONCE: usize = 64;
 
@@ -56,7 +77,7 @@ pub(crate) async fn in_order(
     steps: &[Step],
     statements: &[Statement],
     commit: bool,
-) -> Result<Vec<Vec<Row>>, Fault> {
+) -> Result<Vec<Vec<Row>>, Stopped> {
     let mut answers = Vec::with_capacity(steps.len());
     let mut chunks = steps.chunks(AT_ONCE).zip(statements.chunks(AT_ONCE)).peekable();
     let mut first = true;
@@ -74,8 +95,13 @@ pub(crate) async fn in_order(
             flight.push(Box::pin(command(client, "COMMIT")));
         }
         let skip = usize::from(first && begin);
-        let landed = all(flight).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-        answers.extend(landed.into_iter().skip(skip).take(steps.len()));
+        for (place, answer) in all(flight).await.into_iter().enumerate() {
+            match answer {
+                Ok(rows) if (skip..skip + steps.len()).contains(&place) => answers.push(rows),
+                Ok(_) => (),
+                Err(error) => return Err(Stopped { answers, fault: error.into() }),
+            }
+        }
         first = false;
     }
     Ok(answers)

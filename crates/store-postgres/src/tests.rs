@@ -3,6 +3,7 @@
 mod cluster;
 mod commit;
 mod contract;
+mod equal;
 mod kill;
 mod load;
 mod outage;
