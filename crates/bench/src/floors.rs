@@ -85,7 +85,7 @@ fn each(times: u32, mut operation: impl FnMut()) -> Duration {
     operation();
     let before = own_cpu();
     (0..times).for_each(|_| operation());
-    (own_cpu() - before) / times
+    own_cpu().saturating_sub(before) / times
 }
 
 /// Rotations in the store alone; prints how many there were a second.

@@ -7,6 +7,9 @@
 //! is what the store alone does with the same number of operations in flight. A share is floor
 //! divided by cost: 100 % would be an operation that costs nothing beside its floor.
 
+#![expect(clippy::cast_precision_loss, reason = "figures are rounded anyway")]
+#![expect(clippy::similar_names, reason = "a cost is what a function called cost returns")]
+
 mod floors;
 mod load;
 mod process;

@@ -109,7 +109,7 @@ async fn cost(
 ) -> anyhow::Result<Duration> {
     let before = cpu(pid)?;
     load::run(address, Arc::new(requests), count, |_, _| {}).await?;
-    Ok((cpu(pid)? - before) / u32::try_from(count)?)
+    Ok(cpu(pid)?.saturating_sub(before) / u32::try_from(count)?)
 }
 
 async fn documents(world: &World, bare: Duration, requests: usize) -> anyhow::Result<()> {
@@ -315,7 +315,7 @@ pub(crate) async fn drive(
         us(run.p99())
     ));
     if let (Some(pid), Some(before)) = (pid, before) {
-        let each = (cpu(pid)? - before) / u32::try_from(requests)?;
+        let each = cpu(pid)?.saturating_sub(before) / u32::try_from(requests)?;
         say(&format!("{:.1} µs of CPU a request", us(each)));
     }
     Ok(())

@@ -180,7 +180,7 @@ async fn answer(
     };
     let request = match request {
         Ok(request) => request,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let mut response = match routed(router, request).await {
         Ok(response) => response,

@@ -23,11 +23,11 @@ pub fn admit(
     app: &App,
     mut request: Request<Body>,
     socket: SocketAddr,
-) -> Result<Request<Body>, Response<Body>> {
+) -> Result<Request<Body>, Box<Response<Body>>> {
     let Some((view, prefix)) = find(app, &request) else {
         let body = json!({ "error": "misdirected_request", "error_description":
             "no tenant answers at this host and path; check the issuer URL" });
-        return Err(private(StatusCode::MISDIRECTED_REQUEST, &body));
+        return Err(Box::new(private(StatusCode::MISDIRECTED_REQUEST, &body)));
     };
     if prefix > 0 {
         *request.uri_mut() = without_prefix(request.uri(), prefix);

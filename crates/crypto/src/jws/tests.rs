@@ -151,7 +151,7 @@ fn sec_085_only_the_compact_form_is_read_and_dots_are_counted_first() {
 
 #[test]
 fn sec_085_a_document_may_be_longer_than_a_token_but_not_longer_than_said() {
-    let long = Signer::new(&key(), None).sign(&[b'1'; 2 * MAX_TOKEN]).unwrap();
+    let long = Signer::new(&key(), None).sign(&vec![b'1'; 2 * MAX_TOKEN]).unwrap();
     assert_eq!(parse_compact(&long).err(), Some(JwsError::Size));
     assert!(parse_document(&long, long.len()).is_ok());
     assert_eq!(parse_document(&long, long.len() - 1).err(), Some(JwsError::Size));

@@ -38,7 +38,7 @@ pub(crate) struct SettingsArgs {
     #[arg(long)]
     pub(crate) issuer: Option<String>,
 
-    /// sqlite:PATH or postgres://USER@HOST/NAME
+    /// sqlite:PATH or <postgres://USER@HOST/NAME>
     #[arg(long)]
     pub(crate) database: Option<String>,
 }

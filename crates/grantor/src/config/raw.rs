@@ -54,7 +54,7 @@ pub(crate) struct RawServer {
 pub(crate) struct RawTenant {
     /// Name of the default tenant; default main
     pub(crate) name: Option<String>,
-    /// Its issuer URL; default http://LISTEN, which is only allowed on loopback
+    /// Its issuer URL; default <http://LISTEN>, which is only allowed on loopback
     pub(crate) issuer: Option<String>,
     /// Further host names it answers at, as token.services.example.org or *.example.org
     pub(crate) hosts: Vec<String>,
@@ -64,7 +64,7 @@ pub(crate) struct RawTenant {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawDatabase {
-    /// sqlite:PATH or postgres://USER@HOST/NAME; default sqlite:grantor.db
+    /// sqlite:PATH or <postgres://USER@HOST/NAME>; default sqlite:grantor.db
     pub(crate) url: Option<String>,
     /// SQLite: "full" (default; survives a power cut) or "normal"
     pub(crate) synchronous: Option<String>,

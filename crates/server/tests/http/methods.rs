@@ -51,7 +51,7 @@ async fn sec_011_reading_issues_and_revokes_nothing() {
     let server = TestServer::start().await;
     let token = server.admin_token().await;
     for path in [
-        format!("/oauth2/token?grant_type=client_credentials&client_id=a&client_secret=b"),
+        "/oauth2/token?grant_type=client_credentials&client_id=a&client_secret=b".to_string(),
         format!("/oauth2/revoke?token={token}"),
     ] {
         for method in [Method::GET, Method::HEAD] {

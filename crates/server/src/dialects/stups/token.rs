@@ -168,7 +168,7 @@ fn refusal(failure: &Failure, context: &Context) -> Response<Body> {
             (400, "missing_realm", "the realm cannot be determined".to_owned())
         }
         Failure::Realm(NoRealm::NotFound(name)) => {
-            let printable: String = name.chars().filter(|c| c.is_ascii_graphic()).collect();
+            let printable: String = name.chars().filter(char::is_ascii_graphic).collect();
             (400, "realm_not_found", format!("{printable} not found"))
         }
         Failure::Token(failure) => {
@@ -190,7 +190,8 @@ fn refusal(failure: &Failure, context: &Context) -> Response<Body> {
                         | grantor_domain::decision::Refusal::ScopeExceedsGrant { scopes },
                     )),
                 ) => {
-                    let names: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+                    let names: Vec<&str> =
+                        scopes.iter().map(grantor_oauth_types::scope::ScopeToken::as_str).collect();
                     let text = format!("Unknown/invalid scope(s): [{}]", names.join(", "));
                     (status, said.code.as_str(), text)
                 }

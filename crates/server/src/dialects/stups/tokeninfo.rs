@@ -55,7 +55,8 @@ fn success(text: &str, token: &AccessToken, left: i64) -> Vec<u8> {
     body.insert("uid".to_owned(), token.sub.as_str().into());
     let realm = token.realm.as_ref().map(RealmName::with_slash);
     body.insert("realm".to_owned(), realm.map_or(Value::Null, Value::from));
-    let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.as_str()).collect();
+    let scopes: Vec<&str> =
+        token.scopes.iter().map(grantor_oauth_types::scope::ScopeToken::as_str).collect();
     body.insert("scope".to_owned(), json!(scopes));
     body.insert("grant_type".to_owned(), "password".into());
     body.insert("token_type".to_owned(), "Bearer".into());
