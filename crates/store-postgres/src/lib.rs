@@ -140,6 +140,17 @@ impl PostgresStore {
     }
 }
 
+const PING: &str = "SELECT 1";
+
+const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS micros";
+
+/// A database that takes longer to say that it is there is not there.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(900);
+
+fn late() -> StoreError {
+    StoreError::Unavailable("the database did not answer in time".to_owned())
+}
+
 #[async_trait]
 impl Store for PostgresStore {
     async fn transact(&self, operation: Operation) -> Result<(), StoreError> {
@@ -234,11 +245,18 @@ impl Store for PostgresStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        const PING: &str = "SELECT 1";
         let ping = self.rows(step::step!(PING));
-        let answer = tokio::time::timeout(Duration::from_millis(900), ping).await;
-        let late = || StoreError::Unavailable("the database did not answer in time".to_owned());
+        let answer = tokio::time::timeout(ANSWERS_WITHIN, ping).await;
         answer.map_err(|_| late())?.map(|_| ())
+    }
+
+    async fn clock(&self) -> Result<Option<Timestamp>, StoreError> {
+        let asked = tokio::time::timeout(ANSWERS_WITHIN, self.rows(step::step!(CLOCK)));
+        let rows = asked.await.map_err(|_| late())??;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let micros: i64 = column::get(row, "micros")?;
+        let time = Timestamp::from_microsecond(micros);
+        time.map(Some).map_err(|e| StoreError::Corrupt(format!("the time of the database: {e}")))
     }
 
     async fn dump(&self, sink: tokio::sync::mpsc::Sender<Vec<DumpRow>>) -> Result<(), StoreError> {

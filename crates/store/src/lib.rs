@@ -115,6 +115,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Whether the database answers, in well under a second.
     async fn ping(&self) -> Result<(), StoreError>;
 
+    /// Whether the database answers, and what time it is there; `None` where it goes by the clock
+    /// of this host (REL-024).
+    async fn clock(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.ping().await.map(|()| None)
+    }
+
     /// Streams everything, as it is at one moment, in chunks (REL-040).
     async fn dump(&self, sink: tokio::sync::mpsc::Sender<Vec<DumpRow>>) -> Result<(), StoreError>;
 

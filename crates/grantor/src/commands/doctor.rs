@@ -117,6 +117,12 @@ fn private(path: &Path, others: u32) -> anyhow::Result<()> {
 /// REL-024: what is recorded cannot be of the future.
 async fn clock(store: &dyn Store) -> anyhow::Result<(String, ())> {
     let now = SystemClock.now();
+    if let Some(theirs) = store.clock().await? {
+        let off = (now.as_second() - theirs.as_second()).abs();
+        if off > 30 {
+            bail!("it is {now} here and {theirs} at the database");
+        }
+    }
     for tenant in keys::tenants(store).await? {
         for key in keys::records(store, &tenant.name).await? {
             let ahead = key.created.as_second() - now.as_second();

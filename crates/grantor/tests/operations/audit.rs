@@ -1,5 +1,7 @@
 //! The audit log on the command line. SEC-190, SEC-191, REL-042.
 
+use serde_json::json;
+
 use crate::world::{World, copy};
 
 #[tokio::test]
@@ -35,6 +37,46 @@ async fn sec_191_a_running_log_is_followed_exported_and_verified_offline() {
     let forged = log.replacen("client.created", "client.creatid", 1);
     std::fs::write(world.path("log.jsonl"), forged).unwrap();
     assert!(world.grantor(&verify).bad().contains("content was changed"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rel_042_every_acknowledged_change_is_in_the_log_once_after_kill_9() {
+    let mut world = World::start().await;
+    let token = world.admin_token().await;
+    let workers: Vec<_> = (0..4)
+        .map(|worker| {
+            let (http, token) = (world.http.clone(), token.clone());
+            let url = format!("{}/api/v1/clients", world.url);
+            tokio::spawn(async move {
+                let mut acknowledged = Vec::new();
+                loop {
+                    let id = format!("made-{worker}-{}", acknowledged.len());
+                    let body = json!({ "id": id, "auth_method": "client_secret_basic" });
+                    let answer = http.post(&url).bearer_auth(&token).json(&body).send().await;
+                    match answer {
+                        Ok(answer) if answer.status().is_success() => acknowledged.push(id),
+                        _ => return acknowledged,
+                    }
+                }
+            })
+        })
+        .collect();
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    world.signal("-KILL");
+    world.ended();
+    let mut acknowledged = Vec::new();
+    for worker in workers {
+        acknowledged.extend(worker.await.unwrap());
+    }
+    assert!(acknowledged.len() > 10, "too little happened: {acknowledged:?}");
+    world.serve().await;
+    world.linked().await;
+    let log = world.grantor(&["audit", "tail", "-n", "100000", "--kind", "client.created"]).good();
+    for id in &acknowledged {
+        let about = format!(" client/{id} by ");
+        assert_eq!(log.matches(&about).count(), 1, "{id} in {log}");
+    }
+    world.grantor(&["audit", "verify"]).good();
 }
 
 type Tampering = fn(&rusqlite::Connection);

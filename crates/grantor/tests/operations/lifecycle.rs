@@ -49,6 +49,21 @@ async fn rel_028_readiness_goes_first_requests_in_flight_finish_and_the_log_is_w
 }
 
 #[tokio::test]
+async fn rel_029_a_restart_keeps_tokens_and_grants_however_the_server_ended() {
+    let mut world = World::start().await;
+    let (token, refresh) = (world.token().await, world.refresh_token().await);
+    world.stop();
+    world.serve().await;
+    assert!(world.is_live(&token).await);
+    let rotated = world.rotate(&refresh).await;
+    world.signal("-KILL");
+    world.ended();
+    world.serve().await;
+    assert!(world.is_live(&token).await);
+    assert!(world.refresh(&rotated).await.is_success());
+}
+
+#[tokio::test]
 async fn rel_033_a_start_with_an_existing_database_is_ready_in_two_seconds() {
     let mut world = World::start().await;
     world.stop();

@@ -200,7 +200,7 @@ impl World {
         made["client_secret"].as_str().unwrap().to_owned()
     }
 
-    async fn admin_token(&self) -> String {
+    pub(crate) async fn admin_token(&self) -> String {
         let (id, secret) = self.admin.clone();
         let form = [("grant_type", "client_credentials")];
         let (status, answer) = self.ask_token(&id, &secret, &form).await;
@@ -261,6 +261,14 @@ impl World {
     pub(crate) async fn refresh(&self, token: &str) -> StatusCode {
         let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
         self.ask_token(&self.shop.0, &self.shop.1, &form).await.0
+    }
+
+    /// The successor of a refresh token.
+    pub(crate) async fn rotate(&self, token: &str) -> String {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
+        let (status, answer) = self.ask_token(&self.shop.0, &self.shop.1, &form).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        answer["refresh_token"].as_str().unwrap().to_owned()
     }
 
     /// Whether the server takes an access token for good.

@@ -48,6 +48,16 @@ async fn rel_015_a_locked_table_gives_unavailable_within_three_seconds_and_recov
     assert_eq!(read.await.unwrap().unwrap(), Some(granted));
 }
 
+#[tokio::test]
+async fn rel_024_the_database_says_what_time_it_is() {
+    let schema = Schema::new();
+    let store = schema.store().await;
+    let theirs = store.clock().await.unwrap().expect("PostgreSQL has a clock");
+    let host = std::process::Command::new("date").arg("+%s").output().unwrap();
+    let host: i64 = String::from_utf8(host.stdout).unwrap().trim().parse().unwrap();
+    assert!((theirs.as_second() - host).abs() <= 5, "{theirs} is not {host}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rel_015_an_exhausted_pool_gives_unavailable_in_time() {
     let schema = Schema::new();
