@@ -19,6 +19,7 @@ mod http;
 mod keys;
 mod list;
 mod migrate;
+mod openapi;
 mod restore;
 pub(crate) mod serve;
 mod token;
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     Doctor(doctor::Args),
     /// Bring the schema of the database up to date
     Migrate(migrate::Args),
+    /// Print the OpenAPI description of the management API
+    Openapi(openapi::Args),
     /// Print an access token
     Token(token::Args),
     /// List the tokens that are kept under a name
@@ -87,6 +90,7 @@ impl Command {
             Self::Keys(args) => keys::run(args).await,
             Self::Doctor(args) => doctor::run(args).await,
             Self::Migrate(args) => migrate::run(args).await,
+            Self::Openapi(args) => openapi::run(&args),
             Self::Token(args) => token::run(args).await,
             Self::List(args) => list::run(&args),
             Self::Delete(args) => delete::run(&args),
@@ -111,6 +115,7 @@ impl Command {
             | Self::Keys(_)
             | Self::Doctor(_)
             | Self::Migrate(_)
+            | Self::Openapi(_)
             | Self::Token(_)
             | Self::List(_)
             | Self::Delete(_)
