@@ -23,6 +23,7 @@ pub(crate) mod assignments;
 mod audit;
 mod body;
 mod bootstrap;
+mod client_secrets;
 pub(crate) mod clients;
 mod consents;
 mod decisions;
@@ -82,11 +83,12 @@ fn everything() -> Api {
         .resource::<resource_types::ResourceTypes>()
         .resource::<scopes::CatalogueScopes>()
         .resource::<assignments::Assignments>();
-    let more: [fn(Api) -> Api; 11] = [
+    let more: [fn(Api) -> Api; 12] = [
         tenants::more,
         users::more,
         registration::more,
         clients::more,
+        client_secrets::more,
         consents::more,
         grants::more,
         revocations::more,

@@ -1,47 +1,39 @@
-//! Clients, and their secrets: shown once, rotated with an overlap (SEC-159, SEC-160).
+//! Clients.
 
 use std::collections::BTreeSet;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{Method, Response, StatusCode};
 use grantor_crypto::alg::Algorithm;
-use grantor_crypto::secret::{BearerSecret, SecretKind};
 use grantor_domain::client::{Client, Compat, StoredSecret, TokenFormat, TokenProfile};
 use grantor_domain::consent::Consent;
 use grantor_domain::document::{Document as _, DocumentKey, Kind};
 use grantor_domain::params::Params;
-use grantor_domain::registry::MAX_LIVE_SECRETS;
 use grantor_domain::revocation::Target;
 use grantor_oauth_types::client_auth::ClientAuthMethod;
 use grantor_oauth_types::grant_type::GrantType;
 use grantor_oauth_types::name::{ApplicationId, ClientId, RealmName, TenantName};
 use grantor_oauth_types::scope::{ScopeToken, Scopes};
 use grantor_store::GrantQuery;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Problem;
-use super::body::{JsonBody, Precondition};
+use super::body::JsonBody;
 use super::description::{Api, Operation};
 use super::hanging::{self, Hanging};
-use super::resource::{Filter, Resource, at_location, by_id, no_content, read_new, with_etag};
+use super::resource::{Filter, Resource, at_location, by_id, read_new, with_etag};
 use super::schemas::CompatShape;
 use super::write::{self, Consequences, revocation};
+use super::{Problem, client_secrets};
 use crate::access::{Caller, ClientRead, ClientWrite, Permission as _, Permit, is_permission};
 use crate::app::App;
 use crate::jobs;
 use crate::reply::json;
 use crate::routes::Guard;
 
-/// How long the secret before goes on working, in seconds, unless the caller says so (SEC-160).
-const USUAL_OVERLAP: u32 = 86_400;
-
 /// How many grants are looked through at once.
 const GRANTS_AT_ONCE: usize = 1_000;
-
-/// The longest overlap, in seconds.
-const LONGEST_OVERLAP: u32 = 90 * 86_400;
 
 /// What may be written of a client.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -286,7 +278,7 @@ pub(super) async fn end_nameless(
     Ok(())
 }
 
-const fn takes_secret(method: ClientAuthMethod) -> bool {
+pub(super) const fn takes_secret(method: ClientAuthMethod) -> bool {
     matches!(method, ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost)
 }
 
@@ -320,28 +312,9 @@ pub(super) fn more(mut api: Api) -> Api {
     let body = api.schema::<Body>();
     let body = api.with_key(Clients::KEY, &body);
     let made = api.schema::<NewClient>();
-    let rotation = api.schema::<RotationBody>();
-    let secret = api.schema::<NewSecret>();
     let create =
         Operation::new("clients", "create_client", "Create a client; shows its secret once");
-    let rotate =
-        Operation::new("clients", "rotate_client_secret", "Make a new secret; shows it once");
-    let end = "End every secret but the newest";
     api.add(write, &Method::POST, "/clients", post, create.takes(body).answers(201, made))
-        .add(
-            write,
-            &Method::POST,
-            "/clients/{id}/secrets",
-            rotate_secret,
-            rotate.takes(rotation).answers(201, secret),
-        )
-        .add(
-            write,
-            &Method::DELETE,
-            "/clients/{id}/secrets/previous",
-            end_previous,
-            Operation::new("clients", "end_previous_client_secret", end),
-        )
 }
 
 /// A client that was made, and its secret: shown this once.
@@ -370,100 +343,8 @@ async fn post(
 /// Its first secret, for a client that authenticates with one.
 pub(super) fn give_secret(app: &App, client: &mut Client, now: Timestamp) -> Option<String> {
     takes_secret(client.auth_method).then(|| {
-        let (text, stored) = mint(app, now);
+        let (text, stored) = client_secrets::mint(app, now);
         client.secrets.push(stored);
         text
     })
-}
-
-/// A new secret: the text for the caller, the digest for the store.
-fn mint(app: &App, now: Timestamp) -> (String, StoredSecret) {
-    let text = BearerSecret::mint(SecretKind::ClientSecret).reveal();
-    let digest = app.secrets.client_digest.digest(&text);
-    (text, StoredSecret { digest, created: now, expires: None })
-}
-
-/// How a secret is rotated.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct RotationBody {
-    /// How long the one before goes on working, in seconds: a day unless it is said, at most 90
-    #[serde(default)]
-    overlap_seconds: Option<u32>,
-}
-
-/// The secret that was made: shown this once.
-#[derive(Serialize, ToSchema)]
-struct NewSecret {
-    client_secret: String,
-    #[schema(value_type = String, format = DateTime)]
-    created: Timestamp,
-}
-
-async fn rotate_secret(
-    State(app): State<App>,
-    permit: Permit<ClientWrite>,
-    Path(id): Path<String>,
-    body: JsonBody,
-) -> Result<Response<axum::body::Body>, Problem> {
-    let RotationBody { overlap_seconds } = body.read()?;
-    let overlap = overlap_seconds.unwrap_or(USUAL_OVERLAP);
-    if overlap > LONGEST_OVERLAP {
-        return Err(Problem::field("/overlap_seconds", format!("at most {LONGEST_OVERLAP}")));
-    }
-    let now = permit.caller.context.now;
-    let (client_secret, stored) = mint(&app, now);
-    let until = now.saturating_add(SignedDuration::from_secs(overlap.into()));
-    let until = until.unwrap_or(Timestamp::MAX);
-    change_secrets(&app, &permit.caller, &id, "client.secret_rotated", |client| {
-        if !takes_secret(client.auth_method) {
-            return Err(Problem::conflict("the client authenticates without a secret"));
-        }
-        let mut live = live_secrets(&client.secrets, now);
-        // Of three the oldest dies at once.
-        let surplus = (live.len() + 1).saturating_sub(MAX_LIVE_SECRETS);
-        live.drain(..surplus);
-        for secret in &mut live {
-            secret.expires = Some(secret.expires.map_or(until, |end| end.min(until)));
-        }
-        live.push(stored.clone());
-        live.retain(|secret| secret.expires.is_none_or(|end| now < end));
-        Ok(live)
-    })
-    .await?;
-    Ok(json::private(StatusCode::CREATED, &NewSecret { client_secret, created: now }))
-}
-
-async fn end_previous(
-    State(app): State<App>,
-    permit: Permit<ClientWrite>,
-    Path(id): Path<String>,
-) -> Result<Response<axum::body::Body>, Problem> {
-    let now = permit.caller.context.now;
-    change_secrets(&app, &permit.caller, &id, "client.secret_ended", |client| {
-        let mut live = live_secrets(&client.secrets, now);
-        Ok(live.pop().into_iter().collect())
-    })
-    .await?;
-    Ok(no_content())
-}
-
-/// Those that work, oldest first.
-fn live_secrets(secrets: &[StoredSecret], now: Timestamp) -> Vec<StoredSecret> {
-    let live = secrets.iter().filter(|secret| secret.expires.is_none_or(|end| now < end));
-    live.cloned().collect()
-}
-
-async fn change_secrets(
-    app: &App,
-    caller: &Caller,
-    id: &str,
-    kind: &str,
-    rule: impl Fn(&Client) -> Result<Vec<StoredSecret>, Problem> + Send + Sync,
-) -> Result<(), Problem> {
-    let key = Clients::at(&caller.context.tenant.tenant.name, id).ok_or_else(Problem::not_found)?;
-    let expected = Precondition::Any;
-    let change = write::Change { key: &key, expected: &expected, kind, more: &|_, _| {} };
-    let rule = |client: &Client| rule(client).map(|secrets| Client { secrets, ..client.clone() });
-    write::change::<Clients>(app, caller, change, rule).await.map(|_| ())
 }

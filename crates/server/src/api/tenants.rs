@@ -1,11 +1,13 @@
 //! Tenants: for administrators of the default tenant only.
 
-use axum::extract::State;
-use axum::http::{Method, Response};
+use axum::extract::{Path, State};
+use axum::http::{Method, Response, StatusCode};
 use grantor_domain::document::DocumentKey;
 use grantor_domain::tenant::{Tenant, TenantSettings};
 use grantor_oauth_types::name::TenantName;
+use grantor_store::{Effects, operations};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::body::JsonBody;
@@ -15,8 +17,9 @@ use super::write::{self, Consequences};
 use super::{Problem, schemas};
 use crate::access::{Caller, Permission as _, Permit, TenantRead, TenantWrite};
 use crate::app::App;
+use crate::reply::json as reply;
 use crate::routes::Guard;
-use crate::{jobs, seed};
+use crate::{bootstrap, jobs, seed};
 
 /// What may be written of a tenant.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -113,6 +116,8 @@ pub(super) fn more(mut api: Api) -> Api {
     let body = api.schema::<Body>();
     let body = api.with_key(Tenants::KEY, &body);
     let view = api.schema::<View>();
+    let secret = api.schema::<BootstrapSecret>();
+    let secret_text = "Make a one-time secret for the first administrator of a tenant";
     api.add(
         Guard::Permit(TenantWrite::SCOPE),
         &Method::POST,
@@ -122,6 +127,39 @@ pub(super) fn more(mut api: Api) -> Api {
             .takes(body)
             .answers(201, view),
     )
+    .add(
+        Guard::Permit(TenantWrite::SCOPE),
+        &Method::POST,
+        "/tenants/{id}/bootstrap-secret",
+        bootstrap_secret,
+        Operation::new("tenants", "make_bootstrap_secret", secret_text).answers(201, secret),
+    )
+}
+
+/// The secret with which the first administrator of a tenant is made: shown this once.
+#[derive(Serialize, ToSchema)]
+struct BootstrapSecret {
+    /// To be redeemed at `/api/v1/bootstrap` of that tenant
+    secret: String,
+    /// For how long, in seconds
+    seconds: i64,
+}
+
+/// A tenant that has an administrator is not for those of another to enter (SEC-168).
+async fn bootstrap_secret(
+    State(app): State<App>,
+    permit: Permit<TenantWrite>,
+    Path(id): Path<String>,
+) -> Result<Response<axum::body::Body>, Problem> {
+    let caller = &permit.caller;
+    let (view, now) = (app.directory.tenant(&id), caller.context.now);
+    let name = &view.as_ref().ok_or_else(Problem::not_found)?.tenant.name;
+    let secret = bootstrap::secret_if_needed(&*app.store, &app.secrets, name, now).await?;
+    let secret = secret.ok_or_else(|| Problem::conflict("the tenant has an administrator"))?;
+    let event = write::event(caller, "bootstrap.secret_made", format!("tenant/{name}"), json!({}));
+    operations::write(&*app.store, Effects::NONE.audit(event)).await?;
+    let secret = BootstrapSecret { secret, seconds: bootstrap::SECONDS };
+    Ok(reply::private(StatusCode::CREATED, &secret))
 }
 
 /// A tenant comes with its base scopes, permissions and realms, and a key to sign with.

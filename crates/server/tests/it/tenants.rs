@@ -1,8 +1,5 @@
 //! Two tenants on one server know nothing of each other.
 
-use grantor_oauth_types::name::{ClientId, TenantName};
-use grantor_server::bootstrap::on_host;
-use grantor_server::clock::Clock as _;
 use grantor_server::routes::{self, Guard};
 use grantor_testkit::{Answer, TestServer};
 use reqwest::{Method, StatusCode};
@@ -15,13 +12,19 @@ async fn globex(server: &TestServer, admin: &str) -> String {
     let issuer = format!("{}/globex", server.issuer);
     let body = json!({ "name": "globex", "issuer": issuer });
     server.made("/api/v1/tenants", admin, &body).await;
-    let name = TenantName::parse("globex").unwrap();
-    let (store, secrets) = (&*server.app.store, &server.app.secrets);
-    let id = ClientId::parse("admin").unwrap();
-    let made = on_host(store, secrets, &name, id, "test", server.clock.now()).await.unwrap();
-    server.app.directory.catch_up(server.clock.now()).await.unwrap();
+    let path = "/api/v1/tenants/globex/bootstrap-secret";
+    let secret = server.made(path, admin, &json!({})).await;
+    // It is for that tenant, and for no other.
+    let redeemed = json!({ "secret": secret["secret"] });
+    let here = server.request(Method::POST, "/api/v1/bootstrap").json(&redeemed);
+    assert_eq!(Answer::of(here).await.status, StatusCode::UNAUTHORIZED);
+    let there = server.request(Method::POST, "/globex/api/v1/bootstrap").json(&redeemed);
+    let made = Answer::of(there).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    let again = server.post(path, admin, &json!({})).await;
+    assert_eq!(again.status, StatusCode::CONFLICT, "it has an administrator now");
     let request = server.request(Method::POST, "/globex/oauth2/token");
-    let request = request.basic_auth("admin", Some(&made.client_secret));
+    let request = request.basic_auth("admin", made.body["client_secret"].as_str());
     let answer = Answer::of(request.form(&[("grant_type", "client_credentials")])).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     answer.body["access_token"].as_str().unwrap().to_owned()
