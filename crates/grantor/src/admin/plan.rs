@@ -37,7 +37,7 @@ pub(crate) async fn compare(
     let mut names = Names::default();
     for kind in KINDS {
         let wanted = desired.of(kind);
-        if wanted.is_empty() && !names.are_needed(kind) {
+        if wanted.is_empty() && !Names::are_of(kind) {
             continue;
         }
         let present = session.all(kind.path).await?;
@@ -123,7 +123,8 @@ struct Names {
 }
 
 impl Names {
-    fn are_needed(&self, kind: Kind) -> bool {
+    /// Whether things of this kind are referred to by a name that the server does not know.
+    fn are_of(kind: Kind) -> bool {
         kind.name == "users" || kind.name == "groups"
     }
 
