@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use grantor_domain::audit::AuditOutcome;
+use grantor_domain::client::TokenFormat;
 use grantor_domain::client_auth::AuthenticatedClient;
 use grantor_domain::decision::{Entitlement, Outcome, RecordedDecision};
 use grantor_domain::token::{PresentedGrant, TokenError, TokenRequest};
@@ -21,6 +22,7 @@ use jiff::Timestamp;
 use crate::app::App;
 use crate::audit::{IssueEvent, Why};
 use crate::directory::{ClientEntry, TenantView};
+use crate::metrics::{Signature, TokenOutcome, TokenResult};
 use crate::tokens::{self, NoSigner, Speaker};
 
 /// What a token request happens in.
@@ -68,6 +70,22 @@ pub enum TokenFailure {
 
 /// Judges a request of an authenticated client, and issues what it is entitled to.
 pub async fn issue(
+    app: &App,
+    context: &Context,
+    client: &AuthenticatedClient,
+    request: TokenRequest,
+) -> Result<Issued, TokenFailure> {
+    let issued = by_grant(app, context, client, request).await;
+    let result = if issued.is_ok() { TokenOutcome::Granted } else { TokenOutcome::Refused };
+    app.metrics.tokens.get_or_create(&TokenResult { result }).inc();
+    if issued.is_ok() && client.token_format == TokenFormat::Jwt {
+        let alg = client.signing_alg.unwrap_or(context.tenant.tenant.settings.signing_alg);
+        app.metrics.signatures.get_or_create(&Signature { alg: alg.to_string() }).inc();
+    }
+    issued
+}
+
+async fn by_grant(
     app: &App,
     context: &Context,
     client: &AuthenticatedClient,

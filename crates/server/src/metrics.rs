@@ -14,10 +14,18 @@ pub struct Metrics {
     registry: Mutex<Registry>,
     /// Answers by class of status
     pub answers: Family<Answer, Counter>,
-    /// Token requests by what came of them
+    /// Requests of authenticated clients for tokens, by what came of them
     pub tokens: Family<TokenResult, Counter>,
     /// Handlers that panicked: each is a bug (SEC-193)
     pub panics: Counter,
+    /// Access tokens that were signed
+    pub signatures: Family<Signature, Counter>,
+    /// Requests to the STUPS token endpoint
+    pub stups_tokens: Family<StupsToken, Counter>,
+    /// Tokens that token info knew
+    pub tokeninfo: Family<TokenInfo, Counter>,
+    /// Requests to token info that it refused
+    pub tokeninfo_errors: Family<TokenInfoError, Counter>,
 }
 
 /// A class of answers.
@@ -43,17 +51,106 @@ pub enum TokenOutcome {
     Refused,
 }
 
+/// A signed access token.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Signature {
+    /// Its `alg`
+    pub alg: String,
+}
+
+/// A request to the STUPS token endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct StupsToken {
+    /// A realm that exists; empty if the request could not be given to one
+    pub realm: String,
+    /// What came of it
+    pub outcome: StupsOutcome,
+}
+
+/// What came of a request to the STUPS token endpoint, in Plan B's classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum StupsOutcome {
+    /// A token was issued
+    Success,
+    /// The client was not who it said, or may not do this
+    Client,
+    /// The user was not who he said
+    User,
+    /// Anything else
+    Other,
+}
+
+/// A token that token info knew.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct TokenInfo {
+    /// Signed, or sealed
+    pub form: TokenForm,
+    /// The realm of its user; empty where there is no user
+    pub realm: String,
+}
+
+/// Signed or sealed, judged by looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum TokenForm {
+    /// Three parts
+    Jwt,
+    /// Anything else
+    Other,
+}
+
+/// A request that token info refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct TokenInfoError {
+    /// Of what was sent; of nothing, Plan B said it was a JWT
+    pub form: TokenForm,
+    /// What it was told
+    pub error: TokenInfoRefusal,
+}
+
+/// The two codes of token info.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum TokenInfoRefusal {
+    /// No token
+    InvalidRequest,
+    /// A token that is worth nothing
+    InvalidToken,
+}
+
 impl Default for Metrics {
     fn default() -> Self {
+        let metrics = Self {
+            registry: Mutex::default(),
+            answers: Family::default(),
+            tokens: Family::default(),
+            panics: Counter::default(),
+            signatures: Family::default(),
+            stups_tokens: Family::default(),
+            tokeninfo: Family::default(),
+            tokeninfo_errors: Family::default(),
+        };
         let mut registry = Registry::with_prefix("grantor");
-        let answers = Family::<Answer, Counter>::default();
-        let tokens = Family::<TokenResult, Counter>::default();
+        let Self { answers, tokens, signatures, .. } = &metrics;
         registry.register("http_answers", "Answers by class of status", answers.clone());
         registry.register("token_requests", "Token requests by result", tokens.clone());
-        let panics = Counter::default();
-        registry.register("panics", "Handlers that panicked: each is a bug", panics.clone());
-        Self { registry: Mutex::new(registry), answers, tokens, panics }
+        let help = "Handlers that panicked: each is a bug";
+        registry.register("panics", help, metrics.panics.clone());
+        registry.register("signatures", "Signed access tokens", signatures.clone());
+        let Self { stups_tokens, tokeninfo, tokeninfo_errors, .. } = &metrics;
+        let help = "Requests to the STUPS token endpoint by result";
+        registry.register("stups_token_requests", help, stups_tokens.clone());
+        registry.register("tokeninfo", "Tokens that token info knew", tokeninfo.clone());
+        let help = "Requests that token info refused";
+        registry.register("tokeninfo_errors", help, tokeninfo_errors.clone());
+        Self { registry: Mutex::new(registry), ..metrics }
     }
+}
+
+/// What was counted under these labels; nothing is 0.
+pub(crate) fn count<S>(family: &Family<S, Counter>, labels: &S) -> u64
+where
+    S: Clone + std::hash::Hash + Eq,
+{
+    family.get(labels).map_or(0, |counter| counter.get())
 }
 
 impl Metrics {

@@ -109,12 +109,9 @@ pub fn operations() -> Routes {
     Routes::default()
         .add(Guard::Open, Method::GET, "/healthz", health::live)
         .add(Guard::Open, Method::GET, "/readyz", health::ready)
-        .add(Guard::Open, Method::GET, "/metrics", metrics)
+        .add(Guard::Open, Method::GET, "/health", stups::operation::health)
+        .add(Guard::Open, Method::GET, "/metrics", stups::operation::metrics)
         .add(Guard::Open, Method::GET, "/api/v1/openapi.json", crate::api::described)
-}
-
-async fn metrics(axum::extract::State(app): axum::extract::State<App>) -> String {
-    app.metrics.render()
 }
 
 /// What is not there.

@@ -1,6 +1,7 @@
 //! STUPS: Plan B's provider, token info and revocation (`stups.md` 2, 3), and essentials (4).
 
 mod essentials;
+pub(crate) mod operation;
 mod realm;
 mod revocations;
 mod token;

@@ -7,7 +7,7 @@ use grantor_domain::client_auth::{AuthenticatedClient, ClientRefusal, PresentedC
 use grantor_domain::params::{ParamError, Params};
 use grantor_domain::token::{PresentedGrant, TokenError, TokenRequest};
 use grantor_oauth_types::error_code::TokenErrorCode;
-use grantor_oauth_types::name::ClientId;
+use grantor_oauth_types::name::{ClientId, RealmName};
 use serde_json::json;
 
 use super::realm::{NoRealm, resolve};
@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::endpoints::authenticated;
 use crate::extract::{Here, Peer, authorization};
 use crate::grants::{self, Context, Issued, TokenFailure};
+use crate::metrics::{StupsOutcome, StupsToken};
 use crate::reply::json as reply;
 use crate::reply::token::told;
 
@@ -24,6 +25,25 @@ enum Failure {
     Token(TokenFailure),
     /// No usable credentials at all: 400, where wrong ones are 401 (2.4)
     NoCredentials,
+}
+
+impl Failure {
+    /// Whose fault it was, in Plan B's classes (2.17).
+    fn class(&self) -> StupsOutcome {
+        let Self::Token(TokenFailure::Refused(reason)) = self else {
+            return match self {
+                Self::NoCredentials => StupsOutcome::Client,
+                Self::Realm(_) | Self::Token(_) => StupsOutcome::Other,
+            };
+        };
+        match reason.code() {
+            TokenErrorCode::InvalidGrant => StupsOutcome::User,
+            TokenErrorCode::InvalidClient
+            | TokenErrorCode::UnauthorizedClient
+            | TokenErrorCode::InvalidScope => StupsOutcome::Client,
+            _ => StupsOutcome::Other,
+        }
+    }
 }
 
 impl<E: Into<TokenFailure>> From<E> for Failure {
@@ -43,7 +63,12 @@ pub(super) async fn post(
 ) -> Response<Body> {
     let now = app.clock.now();
     let context = Context { tenant, address: peer.0, now, decision: app.new_id(now) };
-    let response = match answer(&app, &context, &headers, query.as_deref(), &body).await {
+    let mut realm = None;
+    let answer = answer(&app, &context, &headers, query.as_deref(), &body, &mut realm).await;
+    let realm = realm.map(|realm| realm.to_string()).unwrap_or_default();
+    let outcome = answer.as_ref().map_or_else(Failure::class, |_| StupsOutcome::Success);
+    app.metrics.stups_tokens.get_or_create(&StupsToken { realm, outcome }).inc();
+    let response = match answer {
         Ok(issued) => success(issued),
         Err(failure) => refusal(&failure, &context),
     };
@@ -56,6 +81,7 @@ async fn answer(
     headers: &HeaderMap,
     query: Option<&str>,
     body: &[u8],
+    counted: &mut Option<RealmName>,
 ) -> Result<Issued, Failure> {
     let mut params = read(query, body).map_err(TokenError::Params)?;
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
@@ -65,6 +91,7 @@ async fn answer(
         Err(_) if !needs_realm => None,
         Err(error) => return Err(Failure::Realm(error)),
     };
+    counted.clone_from(&realm);
     blank_is_wrong(&params)?;
     let client = client(app, context, headers, &mut params).await?;
     let mut request = TokenRequest::parse(&mut params)?;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::extract::{Here, authorization, bearer};
+use crate::metrics::{TokenForm, TokenInfo, TokenInfoError, TokenInfoRefusal};
 use crate::reply::json as reply;
 use crate::tokens;
 
@@ -29,19 +30,33 @@ pub(super) async fn answer(
     let in_query = || from_form(query.as_deref().unwrap_or_default().as_bytes());
     let in_body = || if method == Method::POST { from_form(&body) } else { None };
     let response = match in_header.or_else(in_query).or_else(in_body) {
-        None => refusal(StatusCode::BAD_REQUEST, "invalid_request"),
+        None => {
+            let (form, error) = (TokenForm::Jwt, TokenInfoRefusal::InvalidRequest);
+            app.metrics.tokeninfo_errors.get_or_create(&TokenInfoError { form, error }).inc();
+            refusal(StatusCode::BAD_REQUEST, "invalid_request")
+        }
         Some(text) => match tokens::verify(&tenant, &text, now) {
             Ok(live) => {
+                let realm = live.token.realm.as_ref().map(ToString::to_string).unwrap_or_default();
+                let counted = TokenInfo { form: form(&text), realm };
+                app.metrics.tokeninfo.get_or_create(&counted).inc();
                 let left = live.token.exp - now.as_second();
                 reply::private_bytes(StatusCode::OK, success(&text, &live.token, left).into())
             }
             Err(reason) => {
                 tracing::debug!(%reason, "token info refused");
+                let (form, error) = (form(&text), TokenInfoRefusal::InvalidToken);
+                app.metrics.tokeninfo_errors.get_or_create(&TokenInfoError { form, error }).inc();
                 refusal(StatusCode::UNAUTHORIZED, "invalid_token")
             }
         },
     };
     open_to_scripts(response)
+}
+
+/// 3.2: three parts are a JWT, whatever is in them.
+fn form(text: &str) -> TokenForm {
+    if text.split('.').count() == 3 { TokenForm::Jwt } else { TokenForm::Other }
 }
 
 fn from_form(encoded: &[u8]) -> Option<String> {
