@@ -18,6 +18,9 @@ pub(crate) fn for_tests() -> Result<()> {
     if !found("python3") || !has_venv() {
         packages.extend(["python3", "python3-venv"]);
     }
+    if !found("curl") {
+        packages.push("curl");
+    }
     if !found("node") {
         packages.push("nodejs");
     }
