@@ -27,6 +27,11 @@ impl ServerProcess {
         Ok(server)
     }
 
+    /// Its database, for commands on this host.
+    pub(super) fn database(&self) -> String {
+        format!("sqlite:{}", self.folder.join("demo.db").display())
+    }
+
     /// `kill -9`: no warning, no clean-up.
     pub(super) fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill()?;
