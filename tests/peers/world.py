@@ -56,7 +56,14 @@ CLIENTS = {
     "brief": {**STUPS, "scopes": ["pets.write"], "access_token_seconds": 900},
     # Its tokens end while one waits.
     "fleeting": {**STUPS, "scopes": ["pets.write"], "access_token_seconds": 1},
-    "shop": {**STUPS, "realms": ["customers"], "scopes": ["sales_order.read", "sales_order.write"]},
+    # An application of today that may still take customers' passwords, and goes on with refresh tokens.
+    "shop": {
+        "auth_method": "client_secret_basic",
+        "grant_types": ["password", "refresh_token"],
+        "realms": ["customers"],
+        "scopes": ["sales_order.read", "sales_order.write"],
+        "compat": {"password_grant": True},
+    },
     "batch": {**MODERN, "scopes": ["pets.read", "pets.write"]},
     "orders-batch": {**MODERN, "scopes": ["sales_order.read_all"]},
     "sealed": {**MODERN, "scopes": ["pets.read"], "token_format": "reference"},
