@@ -1,29 +1,23 @@
 //! `grantor restore`: a backup into an empty database. REL-040, REL-041.
 
+mod amendment;
+
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
-use grantor_crypto::seal::Keyring;
-use grantor_domain::audit::{AuditEvent, AuditOutcome};
-use grantor_oauth_types::name::TenantName;
-use grantor_server::app::new_id;
 use grantor_server::clock::{Clock as _, SystemClock};
-use grantor_server::jobs::KeyDesk;
-use grantor_server::jobs::withdraw::not_before_now;
-use grantor_server::secrets::Secrets;
-use grantor_store::{DumpRow, Effects, Store, StoreError, operations};
-use jiff::Timestamp;
-use serde_json::json;
+use grantor_store::{DumpRow, Store, StoreError};
 use tokio::sync::mpsc;
 
 use super::host::{HostArgs, print};
 use crate::archive::Reader;
-use crate::config::Config;
 use crate::failure::Hint as _;
-use crate::{keys, node};
+use crate::node;
+
+use amendment::Amendment;
 
 /// Between two lines of progress lie this many rows.
 const TELL_EVERY: u64 = 100_000;
@@ -75,19 +69,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let reader = open()?;
     let made = reader.head.made;
+    let amendment = Amendment::new(SystemClock.now(), made, args.keep_sessions, &args.withdrawn);
     let store = node::open_store(&config.database).await?;
-    let rows = load(&*store, reader).await?;
-    let now = SystemClock.now();
-    let tenants = keys::tenants(&*store).await?;
-    let detail = json!({ "made": made, "rows": rows, "sessions_kept": args.keep_sessions });
-    for tenant in &tenants {
-        let mut effects = Effects::NONE.audit(restored(&tenant.name, now, detail.clone()));
-        if !args.keep_sessions {
-            effects.0.extend(not_before_now(&tenant.name, now).0);
-        }
-        operations::write(&*store, effects).await?;
+    let (rows, unmet) = load(&*store, reader, amendment).await?;
+    for kid in unmet {
+        tracing::warn!(kid, "no such key in the backup: it was made later, and is gone");
     }
-    withdraw(&config, keyring.clone(), &store, &args.withdrawn, now).await?;
     let ended = if args.keep_sessions {
         "sessions and tokens live on, those too that were ended after the backup"
     } else {
@@ -97,10 +84,17 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// How many rows there were, and the keys to withdraw that were not among them.
+type Loaded = (u64, BTreeSet<String>);
+
 /// Everything or nothing: a file that proves not to be whole at its end has changed nothing.
-async fn load(store: &dyn Store, reader: Reader<File>) -> anyhow::Result<u64> {
+async fn load(
+    store: &dyn Store,
+    reader: Reader<File>,
+    amendment: Amendment,
+) -> anyhow::Result<Loaded> {
     let (sink, source) = mpsc::channel(4);
-    let reading = tokio::task::spawn_blocking(move || read(reader, &sink));
+    let reading = tokio::task::spawn_blocking(move || read(reader, amendment, &sink));
     let loaded = store.load(source).await;
     // Why the file was not whole says more than that the source broke off.
     let rows = match reading.await? {
@@ -123,61 +117,23 @@ struct Unwanted;
 #[expect(clippy::print_stderr, reason = "progress, for the person at the terminal")]
 fn read(
     mut reader: Reader<File>,
+    mut amendment: Amendment,
     sink: &mpsc::Sender<Result<Vec<DumpRow>, StoreError>>,
-) -> anyhow::Result<u64> {
+) -> anyhow::Result<Loaded> {
     let mut told = 0;
-    // An empty piece would pass for the end.
+    let send = |rows: Vec<DumpRow>| {
+        // An empty chunk would pass for the end.
+        if rows.is_empty() { Ok(()) } else { sink.blocking_send(Ok(rows)).map_err(|_| Unwanted) }
+    };
     while let Some(rows) = reader.next()? {
-        if !rows.is_empty() {
-            sink.blocking_send(Ok(rows)).map_err(|_| Unwanted)?;
-        }
+        send(amendment.amend(rows)?)?;
         if reader.rows() / TELL_EVERY > told {
             told = reader.rows() / TELL_EVERY;
             eprintln!("{} rows …", reader.rows());
         }
     }
+    let unmet = std::mem::take(&mut amendment.withdrawn);
+    send(amendment.rest(reader.rows()))?;
     sink.blocking_send(Ok(Vec::new())).map_err(|_| Unwanted)?;
-    Ok(reader.rows())
-}
-
-fn restored(tenant: &TenantName, now: Timestamp, detail: serde_json::Value) -> AuditEvent {
-    AuditEvent {
-        id: new_id(now),
-        tenant: tenant.clone(),
-        at: now,
-        kind: "backup.restored".to_owned(),
-        outcome: AuditOutcome::Done,
-        actor: "operator".to_owned(),
-        subject: None,
-        address: None,
-        detail,
-    }
-}
-
-async fn withdraw(
-    config: &Config,
-    keyring: Keyring,
-    store: &Arc<dyn Store>,
-    kids: &[String],
-    now: Timestamp,
-) -> anyhow::Result<()> {
-    if kids.is_empty() {
-        return Ok(());
-    }
-    let tenant = &config.settings.default_tenant;
-    let secrets = Arc::new(Secrets::open(keyring, &**store, tenant, now).await?);
-    let desk = KeyDesk { store: &**store, secrets: &secrets, actor: "operator", now };
-    for kid in kids {
-        let mut known = false;
-        for tenant in keys::tenants(&**store).await? {
-            if keys::records(&**store, &tenant.name).await?.iter().any(|key| key.kid == *kid) {
-                desk.withdraw(&tenant.name, kid, false).await?;
-                known = true;
-            }
-        }
-        if !known {
-            tracing::warn!(kid, "no such key in the backup: it was made later, and is gone");
-        }
-    }
-    Ok(())
+    Ok((reader.rows(), unmet))
 }
