@@ -27,7 +27,7 @@ async fn absent_authorization_endpoint() {
         .is_silent_about(&["authorization_endpoint", "code_challenge", "response_mode", "prompt"])
         .await;
     assert_eq!(server.metadata().await["response_types_supported"], serde_json::json!([]));
-    no_route_contains(&["authorize", "consent", "callback"]);
+    no_route_contains(&["authorize", "callback"]);
 }
 
 #[tokio::test]
