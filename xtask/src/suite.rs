@@ -14,6 +14,9 @@ use crate::{installed, peers};
 /// The variable by which the store tests find a PostgreSQL server in which they may make databases.
 const POSTGRES_URL: &str = "GRANTOR_TEST_POSTGRES_URL";
 
+/// The variable by which `grantor-testkit` chooses the database of its servers.
+const STORE: &str = "GRANTOR_TEST_STORE";
+
 /// Runs all tests and ends with the line that counts them.
 pub(crate) fn run(without_peers: bool) -> Result<()> {
     let counts = tests(without_peers)?;
@@ -48,12 +51,21 @@ pub(crate) fn build() -> Result<()> {
 }
 
 fn rust() -> Result<Counts> {
-    let mut test = cargo()?;
-    test.args(["test", "--workspace", "--no-fail-fast"]);
-    if env::var_os(POSTGRES_URL).is_some() {
-        return run_and_count(&mut test);
+    if let Ok(url) = env::var(POSTGRES_URL) {
+        return rust_with(&url);
     }
     let database = Database::start()?;
     println!("PostgreSQL listens at {}", database.url());
-    run_and_count(test.env(POSTGRES_URL, database.url()))
+    rust_with(&database.url())
+}
+
+/// Every test; and those that drive a whole server a second time, on PostgreSQL.
+fn rust_with(url: &str) -> Result<Counts> {
+    let mut all = cargo()?;
+    all.args(["test", "--workspace", "--no-fail-fast"]).env(POSTGRES_URL, url);
+    let mut counts = run_and_count(&mut all)?;
+    let mut servers = cargo()?;
+    servers.args(["test", "-p", "grantor-server", "--test", "it", "--no-fail-fast"]);
+    counts += run_and_count(servers.env(POSTGRES_URL, url).env(STORE, "postgres"))?;
+    Ok(counts)
 }

@@ -1,10 +1,13 @@
 //! A whole server inside a test: fixtures and starting, nothing else.
 //!
-//! [`TestServer`] is a node with SQLite in a folder of its own, cheap password hashes, a clock that
-//! tests move, and an administrator who may do everything.
+//! [`TestServer`] is a node with a database of its own, cheap password hashes, a clock that tests
+//! move, and an administrator who may do everything. The database is SQLite; with
+//! `GRANTOR_TEST_STORE=postgres` it is a schema in the PostgreSQL of `GRANTOR_TEST_POSTGRES_URL`, so
+//! that the same tests prove both.
 
 mod clock;
 mod server;
+mod store;
 
 pub use clock::TestClock;
 pub use server::{Answer, TestServer, TestServerBuilder};

@@ -15,12 +15,11 @@ use grantor_server::seed;
 use grantor_server::settings::Settings;
 use grantor_server::start::{Node, Running, start};
 use grantor_store::Store;
-use grantor_store_sqlite::{SqliteStore, StoreConfig, Synchronous};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::TestClock;
+use crate::{TestClock, store};
 
 /// A running node. It stops when [`TestServer::stop`] is called, and with the runtime of the test
 /// otherwise.
@@ -173,7 +172,7 @@ impl TestServerBuilder {
         self
     }
 
-    /// On another store than SQLite; it must be empty and migrated.
+    /// On this store; it must be empty and migrated.
     #[must_use]
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Some(store);
@@ -184,11 +183,10 @@ impl TestServerBuilder {
     pub async fn start(self) -> TestServer {
         let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
         let clock = TestClock::default();
-        let store = self.store.unwrap_or_else(|| {
-            let mut config = StoreConfig::new(folder.path().join("grantor.db"));
-            config.synchronous = Synchronous::Normal;
-            Arc::new(SqliteStore::open(config).expect("a new database opens"))
-        });
+        let store = match self.store {
+            Some(store) => store,
+            None => store::open(folder.path()).await,
+        };
         let (public, issuer) = bind().await;
         let (operations, operations_url) = bind().await;
         let tenant = TenantName::parse("main").expect("a label");
