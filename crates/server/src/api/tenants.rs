@@ -107,6 +107,11 @@ impl Resource for Tenants {
             }
             then.end_tenant(before, caller.context.now);
         }
+        // Under another salt no revocation matches any more: whatever was revoked would come back.
+        let salt = |tenant: &Tenant| tenant.settings.revocation_salt.clone();
+        if after.is_some_and(|after| salt(after) != salt(before)) {
+            then.end_tenant(before, caller.context.now);
+        }
         Ok(then)
     }
 }

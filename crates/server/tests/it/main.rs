@@ -13,3 +13,4 @@ mod route_table;
 mod second_form;
 mod secrets;
 mod tenants;
+mod withdrawals;
