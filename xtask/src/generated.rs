@@ -13,6 +13,7 @@ use crate::suite;
 const FILES: &[(&str, &[&str])] = &[
     ("docs/configuration.md", &["config", "reference"]),
     ("docs/configuration.schema.json", &["config", "schema"]),
+    ("docs/openapi.json", &["openapi"]),
 ];
 
 /// Writes each file anew, or, as a check, fails when one would change.
