@@ -46,6 +46,15 @@ STUPS = {
 
 MODERN = {"auth_method": "client_secret_basic", "grant_types": ["client_credentials"]}
 
+# An application of today that may still take customers' passwords, and goes on with refresh tokens.
+SHOP = {
+    "auth_method": "client_secret_basic",
+    "grant_types": ["password", "refresh_token"],
+    "realms": ["customers"],
+    "scopes": ["sales_order.read", "sales_order.write"],
+    "compat": {"password_grant": True},
+}
+
 CLIENTS = {
     "test0": {**STUPS, "scopes": ["uid", "pets.write", "sales_order.read_all", "application.write"]},
     "stups_myapp": {
@@ -56,14 +65,8 @@ CLIENTS = {
     "brief": {**STUPS, "scopes": ["pets.write"], "access_token_seconds": 900},
     # Its tokens end while one waits.
     "fleeting": {**STUPS, "scopes": ["pets.write"], "access_token_seconds": 1},
-    # An application of today that may still take customers' passwords, and goes on with refresh tokens.
-    "shop": {
-        "auth_method": "client_secret_basic",
-        "grant_types": ["password", "refresh_token"],
-        "realms": ["customers"],
-        "scopes": ["sales_order.read", "sales_order.write"],
-        "compat": {"password_grant": True},
-    },
+    "shop": SHOP,
+    "sealed-shop": {**SHOP, "token_format": "reference"},
     "batch": {**MODERN, "scopes": ["pets.read", "pets.write"]},
     "orders-batch": {**MODERN, "scopes": ["sales_order.read_all"]},
     "sealed": {**MODERN, "scopes": ["pets.read"], "token_format": "reference"},

@@ -25,6 +25,9 @@ const LEEWAY: i64 = 30;
 pub struct Speaker {
     /// The `sub`
     pub sub: String,
+    /// What the user signs in with, where there is one. Only sealed tokens carry it: it is for
+    /// introspection (RFC 7662 §2.2), and whoever reads a JWT need not learn it
+    pub username: Option<String>,
     /// The realm, where there is one
     pub realm: Option<RealmName>,
     /// The grant, where there is one
@@ -48,7 +51,7 @@ pub fn make(
     let token = AccessToken {
         profile: client.token_profile,
         sub: speaker.sub,
-        username: None,
+        username: speaker.username.filter(|_| client.token_format == TokenFormat::Reference),
         realm: speaker.realm,
         client: Some(client.id.clone()),
         scopes: entitled.scopes.clone(),

@@ -49,9 +49,10 @@ fn speaker(client: &AuthenticatedClient, entry: &ClientEntry) -> Speaker {
     match &entry.service_user {
         Some(service) if client.token_profile == TokenProfile::Stups => Speaker {
             sub: service.user.name.to_string(),
+            username: Some(service.user.name.to_string()),
             realm: Some(service.user.realm.clone()),
             grant: None,
         },
-        _ => Speaker { sub: client.id.to_string(), realm: None, grant: None },
+        _ => Speaker { sub: client.id.to_string(), username: None, realm: None, grant: None },
     }
 }

@@ -70,7 +70,12 @@ pub(super) async fn issue(
         false => None,
     };
     let (grant, refresh_token) = refresh.unzip();
-    let speaker = Speaker { sub: subject(client, &user), realm: Some(realm.clone()), grant };
+    let speaker = Speaker {
+        sub: subject(client, &user),
+        username: Some(user.user.name.to_string()),
+        realm: Some(realm.clone()),
+        grant,
+    };
     let access_token = access_token(context, client, speaker, &entitled)?;
     Ok(Issued { access_token, refresh_token, entitled, realm: Some(realm) })
 }

@@ -93,6 +93,7 @@ pub(super) async fn issue(
     let entitled = concluded(app, context, &record)?;
     let speaker = Speaker {
         sub: super::password::subject(client, &user),
+        username: Some(user.user.name.to_string()),
         realm: Some(grant.realm.clone()),
         grant: Some(id),
     };
