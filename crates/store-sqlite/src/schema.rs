@@ -81,7 +81,9 @@ pub(crate) fn open(path: &Path, synchronous: Synchronous) -> Result<Connection, 
     db.pragma_update(None, "temp_store", "MEMORY")?;
     db.pragma_update(None, "cache_size", CACHE_KIB)?;
     db.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
-    let migrated = embedded::migrations::runner().run(&mut db);
+    // In one transaction: else a step and the note that it was made are two, and a kill between them
+    // leaves a file that no start can bring up to date (REL-031).
+    let migrated = embedded::migrations::runner().set_grouped(true).run(&mut db);
     migrated.map_err(|e| StoreError::Unavailable(format!("the schema: {e}")))?;
     Ok(db)
 }
