@@ -61,6 +61,47 @@ async fn rel_040_every_backup_of_a_busy_server_restores() {
     }
 }
 
+/// The knob: `GRANTOR_RESTORE_USERS=1000000`, with `--release`.
+#[tokio::test]
+#[ignore = "takes minutes, and means something with --release only"]
+async fn rel_040_a_million_users_are_back_within_five_minutes() {
+    use grantor_domain::user::User;
+    use grantor_store::{Effects, Expect, operations};
+
+    let users = std::env::var("GRANTOR_RESTORE_USERS").map_or(100_000, |n| n.parse().unwrap());
+    let mut world = World::start().await;
+    world.stop();
+    let database = grantor_store_sqlite::StoreConfig::new(world.path("grantor.db"));
+    let store = grantor_store_sqlite::SqliteStore::open(database).unwrap();
+    let numbers: Vec<u64> = (0..users).collect();
+    for chunk in numbers.chunks(500) {
+        let user = |n: &u64| -> User {
+            let id = grantor_oauth_types::id::UserId::new(*n, grantor_crypto::random::bytes());
+            serde_json::from_value(serde_json::json!({
+                "tenant": "main", "id": id, "realm": "customers", "name": format!("user-{n}"),
+                "display_name": "Somebody with a name", "email": format!("user-{n}@example.org"),
+            }))
+            .unwrap()
+        };
+        let users = chunk.iter().map(user);
+        let effects = users.fold(Effects::NONE, |effects, user| effects.put(&user, Expect::New));
+        operations::write(&store, effects).await.unwrap();
+    }
+    drop(store);
+    world.grantor(&["backup", "-o", "large.backup"]).good();
+    std::fs::create_dir(world.path("new")).unwrap();
+    copy(&world.path("grantor.key"), &world.path("new/grantor.key"));
+    let world = Arc::new(world);
+    let restoring = Arc::clone(&world);
+    let restore = tokio::task::spawn_blocking(move || {
+        let database = format!("sqlite:{}", restoring.path("new/grantor.db").display());
+        restoring.grantor(&["restore", "large.backup", "--database", &database]).good()
+    });
+    let five_minutes = std::time::Duration::from_mins(5);
+    let said = tokio::time::timeout(five_minutes, restore).await.expect("in time").unwrap();
+    assert!(said.starts_with("restored "), "{said}");
+}
+
 #[tokio::test]
 async fn rel_040_a_backup_that_is_cut_altered_or_under_another_key_changes_nothing() {
     let world = World::start().await;
