@@ -39,16 +39,21 @@ pub(crate) async fn health(State(app): State<App>, headers: HeaderMap) -> Respon
     let now = app.clock.now();
     let has_keys =
         app.directory.tenants().values().all(|view| !view.keys.algorithms(now).is_empty());
+    let (status, body) = told(has_keys);
+    let mut response = private_bytes(status, body.into());
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, text);
+    response
+}
+
+/// 3.1: a word and the version.
+fn told(has_keys: bool) -> (StatusCode, String) {
     let (status, word) = if has_keys {
         (StatusCode::OK, "OK")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "No keys available")
     };
-    let body = format!("{word}\n{}", env!("CARGO_PKG_VERSION"));
-    let mut response = private_bytes(status, body.into());
-    let text = HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, text);
-    response
+    (status, format!("{word}\n{}", env!("CARGO_PKG_VERSION")))
 }
 
 /// `GET /metrics`.
@@ -121,6 +126,15 @@ fn seen(flat: &mut Map<String, Value>, name: String, count: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn health_is_a_word_and_the_version() {
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(told(true), (StatusCode::OK, format!("OK\n{version}")));
+        let without_keys =
+            (StatusCode::SERVICE_UNAVAILABLE, format!("No keys available\n{version}"));
+        assert_eq!(told(false), without_keys);
+    }
 
     #[test]
     fn what_was_counted_has_the_names_of_plan_b() {
