@@ -119,7 +119,7 @@ impl SigningKey {
         let kid = match kid {
             Some(kid) if is_kid(&kid) => kid,
             Some(_) => return Err(KeyError::KeyId),
-            None => material.thumbprint()[..8].to_owned(),
+            None => short_name(&material.thumbprint()),
         };
         let public = PublicJwk::of(material, alg, kid.clone());
         let verifying = VerifyingKey::from_jwk(&public).map_err(|_| KeyError::Malformed)?;
@@ -345,6 +345,11 @@ fn read_pem(text: &str) -> Option<(&str, Zeroizing<Vec<u8>>)> {
     let body: Zeroizing<String> = Zeroizing::new(body.split_ascii_whitespace().collect());
     let der = base64::engine::general_purpose::STANDARD.decode(body.as_bytes()).ok()?;
     Some((label, Zeroizing::new(der)))
+}
+
+/// Letters and digits only: a name that begins with `-` could not be typed on a command line.
+fn short_name(thumbprint: &str) -> String {
+    thumbprint.chars().filter(char::is_ascii_alphanumeric).take(8).collect()
 }
 
 #[cfg(test)]

@@ -49,6 +49,8 @@ pub(super) async fn serve(socket: TcpListener, issuer: String, api: String, book
         .scopes_supported(["sales_order.read", "sales_order.write", "sales_order.read_all"])
         .start()
         .expect("issuer and audience are loopback URLs");
+    // Until it knows the keys and the revocations it would answer 503.
+    verifier.ready().await;
     let routes = Router::new()
         .route("/orders", get(list))
         .route("/orders/{number}", get(show))

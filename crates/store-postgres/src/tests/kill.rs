@@ -116,8 +116,12 @@ async fn rel_001_rel_010_a_database_killed_with_9_loses_nothing_acknowledged_and
         write(store, Effect::OpenGrant(Box::new(granted)).into()).await.unwrap();
     }
     for cycle in 0..cycles().div_ceil(10) {
-        let writers: Vec<_> =
-            opened.iter().map(|id| tokio::spawn(rotate_until_it_fails(store, *id))).collect();
+        let mut writers = Vec::new();
+        for id in &opened {
+            let found = store.grant(&tenant, *id).await.unwrap().unwrap();
+            let last = found.refresh.generation;
+            writers.push(tokio::spawn(rotate_until_it_fails(store, *id, last)));
+        }
         let [random] = grantor_crypto::random::bytes::<1>();
         tokio::time::sleep(Duration::from_millis(50 + u64::from(random))).await;
         cluster.kill();
@@ -141,10 +145,10 @@ async fn rel_001_rel_010_a_database_killed_with_9_loses_nothing_acknowledged_and
     }
 }
 
-/// Rotates until the database is away; returns the last generation that was acknowledged.
-async fn rotate_until_it_fails(store: &PostgresStore, id: GrantId) -> i64 {
+/// Rotates from generation `last` until the database is away; returns the last generation that was
+/// acknowledged.
+async fn rotate_until_it_fails(store: &PostgresStore, id: GrantId, mut last: i64) -> i64 {
     let tenant = acme();
-    let mut last = store.grant(&tenant, id).await.unwrap().unwrap().refresh.generation;
     loop {
         let rotated = judge_grant(store, &tenant, id, |found| {
             let mut grant = found.unwrap().clone();
