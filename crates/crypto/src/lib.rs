@@ -10,6 +10,7 @@
 //! | [`json`] | JSON read without mercy: no duplicate members, no trailing data |
 //! | [`jws`], [`jwt`] | compact signatures and the claims inside (RFC 7515, 7519) |
 //! | [`jwe`] | compact encryption (RFC 7516) |
+//! | [`token_hash`](mod@token_hash) | `at_hash`, `c_hash`, `s_hash` (OIDC Core §3.1.3.6) |
 //! | [`secret`], [`digest`] | bearer secrets, and the forms of them that may be stored |
 //! | [`seal`], [`token`] | authenticated encryption at rest, and of reference tokens |
 //! | [`chunks`] | authenticated encryption of long files |
@@ -33,7 +34,9 @@ pub mod random;
 pub mod seal;
 pub mod secret;
 pub mod token;
+pub mod token_hash;
 
 pub use alg::Algorithm;
 pub use json::parse_strict;
 pub use random::ct_eq;
+pub use token_hash::token_hash;
