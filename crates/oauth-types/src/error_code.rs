@@ -44,6 +44,48 @@ impl TokenErrorCode {
 }
 
 words! {
+    /// What a failed authorization request hears. RFC 6749 §4.1.2.1, OIDC Core §3.1.2.6.
+    AuthorizeErrorCode, UnknownAuthorizeErrorCode {
+        /// RFC 6749 §4.1.2.1
+        InvalidRequest = "invalid_request",
+        /// RFC 6749 §4.1.2.1
+        UnauthorizedClient = "unauthorized_client",
+        /// RFC 6749 §4.1.2.1
+        AccessDenied = "access_denied",
+        /// RFC 6749 §4.1.2.1
+        UnsupportedResponseType = "unsupported_response_type",
+        /// RFC 6749 §4.1.2.1
+        InvalidScope = "invalid_scope",
+        /// RFC 8707 §2
+        InvalidTarget = "invalid_target",
+        /// RFC 6749 §4.1.2.1
+        ServerError = "server_error",
+        /// RFC 6749 §4.1.2.1
+        TemporarilyUnavailable = "temporarily_unavailable",
+        /// OIDC Core §3.1.2.6
+        LoginRequired = "login_required",
+        /// OIDC Core §3.1.2.6
+        ConsentRequired = "consent_required",
+        /// OIDC Core §3.1.2.6
+        InteractionRequired = "interaction_required",
+        /// OIDC Core §3.1.2.6
+        AccountSelectionRequired = "account_selection_required",
+        /// OIDC Core Unmet Authentication Requirements 1.0 §2
+        UnmetAuthenticationRequirements = "unmet_authentication_requirements",
+        /// OIDC Core §3.1.2.6, RFC 9101 §6
+        RequestNotSupported = "request_not_supported",
+        /// OIDC Core §3.1.2.6, RFC 9101 §6
+        RequestUriNotSupported = "request_uri_not_supported",
+        /// RFC 9101 §6
+        InvalidRequestObject = "invalid_request_object",
+        /// RFC 9101 §6, RFC 9126 §2.3
+        InvalidRequestUri = "invalid_request_uri",
+        /// The client is unknown: said on our own page only (`stups.md` 2.10)
+        InvalidClient = "invalid_client",
+    }
+}
+
+words! {
     /// What a refused call of a protected resource hears in `WWW-Authenticate`. RFC 6750 §3.1.
     BearerErrorCode, UnknownBearerErrorCode {
         /// 400

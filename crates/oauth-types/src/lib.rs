@@ -12,6 +12,7 @@
 //! | [`error_code`]      | error codes, per endpoint                  | RFC 6749 §5.2, RFC 6750    |
 //! | [`id`]              | identifiers the server makes               |                            |
 //! | [`name`]            | identifiers people choose                  |                            |
+//! | [`response_type`]   | what is asked for, how the answer travels  | RFC 6749 §3.1.1, OIDC Core |
 //! | [`token_response`]  | a successful token response                | RFC 6749 §5.1              |
 //! | [`introspection`]   | what introspection answers                 | RFC 7662 §2.2              |
 //! | [`metadata`]        | what discovery answers                     | RFC 8414 §2, OIDC Discovery|
@@ -24,6 +25,7 @@ pub mod id;
 pub mod introspection;
 pub mod metadata;
 pub mod name;
+pub mod response_type;
 pub mod revocation_feed;
 pub mod scope;
 pub mod token_response;
