@@ -34,7 +34,7 @@ pub struct UnknownResponseType;
 
 impl ResponseType {
     /// Every response type, in the order discovery lists them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: &'static [Self] = &[
         Self::Code,
         Self::None,
         Self::Token,
@@ -44,6 +44,11 @@ impl ResponseType {
         Self::CodeToken,
         Self::CodeIdTokenToken,
     ];
+
+    /// Reads a value as the set of words that it is; the same as [`str::parse`].
+    pub fn read(text: &str) -> Result<Self, UnknownResponseType> {
+        text.parse()
+    }
 
     /// The spelling that registrations and discovery use.
     pub const fn as_str(self) -> &'static str {
@@ -214,7 +219,7 @@ mod tests {
         for bad in ["", "code code", "none code", "Code", "code  token", "token\tcode", "saml"] {
             assert_eq!(bad.parse::<ResponseType>(), Err(UnknownResponseType), "{bad:?}");
         }
-        for known in ResponseType::ALL {
+        for known in ResponseType::ALL.iter().copied() {
             assert_eq!(known.as_str().parse(), Ok(known));
             let json = serde_json::to_string(&known).unwrap();
             assert_eq!(serde_json::from_str::<ResponseType>(&json).unwrap(), known);
@@ -223,7 +228,7 @@ mod tests {
 
     #[test]
     fn trap_023_whatever_returns_a_token_defaults_to_the_fragment() {
-        for known in ResponseType::ALL {
+        for known in ResponseType::ALL.iter().copied() {
             let front = known.as_str().split(' ').any(|word| word.ends_with("token"));
             let expected = if front { ResponseMode::Fragment } else { ResponseMode::Query };
             assert_eq!(known.default_mode(), expected, "{known}");
