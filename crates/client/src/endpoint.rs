@@ -1,6 +1,5 @@
 //! The token endpoint: one request, one answer or a typed error. RFC 6749 §3.2, §5.1 and §5.2.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode, header};
@@ -12,7 +11,7 @@ use crate::client_auth::{ClientAuth, Presented};
 use crate::error::{Refusal, TokenError};
 use crate::grant::Grant;
 use crate::secret::{AccessToken, Provenance, Secret, is_token_text};
-use crate::transport::{self, PlainHttp, Timeouts};
+use crate::transport::{self, PlainHttp, Timeouts, bounded_body, unreachable};
 
 /// What a server that does not say how long its token lives is taken to mean (RFC 6749 §5.1 lets
 /// it be silent): five minutes, which costs a few requests and never a refused call.
@@ -20,9 +19,6 @@ const UNSTATED_LIFE: Duration = Duration::from_mins(5);
 
 /// Nothing that lives longer than this has to be told apart from it: ten years.
 const LONGEST_LIFE: Duration = Duration::from_hours(10 * 365 * 24);
-
-/// More than any answer of a token endpoint has: 256 KiB.
-const BIGGEST_ANSWER: usize = 256 * 1024;
 
 /// Where tokens come from. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
@@ -39,6 +35,8 @@ pub struct Issued {
     pub access_token: AccessToken,
     /// The next refresh token, which replaces the one presented (if one was).
     pub refresh_token: Option<Secret>,
+    /// Who signed in, not verified here. OIDC Core §3.1.3.3.
+    pub id_token: Option<Secret>,
     /// `token_type` as the server spelled it; always some spelling of `Bearer`.
     pub token_type: String,
 }
@@ -106,27 +104,11 @@ fn form(grant: &Grant, client: &Presented, scopes: &[String], extra: &[(&str, &s
     for (name, value) in grant.parameters().iter().chain(&client.parameters) {
         form.append_pair(name, value.reveal());
     }
-    if !scopes.is_empty() {
+    if !scopes.is_empty() && !grant.settles_scopes() {
         form.append_pair("scope", &scopes.join(" "));
     }
     form.extend_pairs(extra);
     form.finish()
-}
-
-fn unreachable(error: reqwest::Error) -> TokenError {
-    // The URL may carry a query, which does not belong into logs.
-    TokenError::Unreachable(Arc::new(error.without_url()))
-}
-
-async fn bounded_body(mut response: reqwest::Response) -> Result<Zeroizing<Vec<u8>>, TokenError> {
-    let mut body = Zeroizing::new(Vec::new());
-    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-        if body.len() + chunk.len() > BIGGEST_ANSWER {
-            return Err(TokenError::InvalidResponse("too big"));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }
 
 #[derive(Deserialize)]
@@ -135,6 +117,7 @@ struct RawIssued {
     token_type: Option<String>,
     expires_in: Option<Seconds>,
     refresh_token: Option<Zeroizing<String>>,
+    id_token: Option<Zeroizing<String>>,
     scope: Option<RawScope>,
 }
 
@@ -183,6 +166,7 @@ fn issued(body: &[u8], asked: &[String], now: SystemTime) -> Result<Issued, Toke
             scopes,
         ),
         refresh_token: raw.refresh_token.map(Secret::shared),
+        id_token: raw.id_token.map(Secret::shared),
         token_type,
     })
 }
@@ -222,7 +206,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime
 }
 
 /// A foreign text as it may be logged and printed: one line, no control characters, bounded.
-fn harmless(text: &str) -> Option<String> {
+pub(crate) fn harmless(text: &str) -> Option<String> {
     let text: String = text.chars().filter(|char| !char.is_control()).take(500).collect();
     Some(text).filter(|text| !text.is_empty())
 }

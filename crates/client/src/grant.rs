@@ -1,4 +1,4 @@
-//! What the client presents for a token. RFC 6749 §4.3, §4.4 and §6.
+//! What the client presents for a token. RFC 6749 §4.1, §4.3, §4.4 and §6.
 
 use std::fmt;
 
@@ -19,9 +19,23 @@ pub enum Grant {
     },
     /// `refresh_token`. RFC 6749 §6.
     RefreshToken(Secret),
+    /// `authorization_code` with PKCE. RFC 6749 §4.1.3, RFC 7636 §4.5.
+    AuthorizationCode {
+        /// The code.
+        code: Secret,
+        /// The same redirect URI as in the authorization request.
+        redirect_uri: String,
+        /// The `code_verifier` whose challenge the authorization request had.
+        verifier: Secret,
+    },
 }
 
 impl Grant {
+    /// Whether the scopes were settled before: then none are sent. RFC 6749 §4.1.3.
+    pub(crate) fn settles_scopes(&self) -> bool {
+        matches!(self, Self::AuthorizationCode { .. })
+    }
+
     /// The parameters, `grant_type` first.
     pub(crate) fn parameters(&self) -> Vec<(&'static str, Secret)> {
         match self {
@@ -34,6 +48,12 @@ impl Grant {
             Self::RefreshToken(token) => {
                 vec![("grant_type", "refresh_token".into()), ("refresh_token", token.clone())]
             }
+            Self::AuthorizationCode { code, redirect_uri, verifier } => vec![
+                ("grant_type", "authorization_code".into()),
+                ("code", code.clone()),
+                ("redirect_uri", redirect_uri.as_str().into()),
+                ("code_verifier", verifier.clone()),
+            ],
         }
     }
 }
@@ -44,6 +64,7 @@ impl fmt::Debug for Grant {
             Self::ClientCredentials => "ClientCredentials",
             Self::Password { .. } => "Password([redacted])",
             Self::RefreshToken(_) => "RefreshToken([redacted])",
+            Self::AuthorizationCode { .. } => "AuthorizationCode([redacted])",
         })
     }
 }

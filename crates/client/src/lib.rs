@@ -1,4 +1,4 @@
-//! Managed OAuth 2.0 tokens for applications that need them.
+//! Managed OAuth 2.0 tokens for applications that need them, and signing people in.
 //!
 //! Name a token once, ask for it whenever you call somebody. It is fetched, held, renewed ahead of
 //! its end, kept while the server is down, and never printed:
@@ -20,7 +20,8 @@
 //! | [`Tokens`], [`TokensBuilder`]          | tokens by name, and their settings     | the STUPS tokens libraries |
 //! | [`BearerAuth`]                         | middleware for `reqwest`               | RFC 6750 §2.1        |
 //! | [`TokenEndpoint`]                      | one token request                      | RFC 6749 §3.2, §5    |
-//! | [`Grant`]                              | client credentials, password, refresh  | RFC 6749 §4.3, §4.4, §6 |
+//! | [`Grant`]                              | client credentials, password, refresh, code | RFC 6749 §4.1, §4.3, §4.4, §6 |
+//! | [`RelyingParty`], [`Provider`]         | signing people in; feature `login` (default) | OIDC Core §3.1, RFC 7636, RFC 9207, RFC 8252 |
 //! | [`ClientAuth`], [`AssertionSigner`]    | who the client is                      | RFC 6749 §2.3, RFC 7523 |
 //! | feature `signing`                      | assertions signed by `grantor-crypto`  | RFC 7523 §2.2        |
 //! | [`TokenError`], [`Refusal`]            | why there is no token                  | RFC 6749 §5.2        |
@@ -37,6 +38,8 @@ mod endpoint;
 mod error;
 mod fixed;
 mod grant;
+#[cfg(feature = "login")]
+mod login;
 mod schedule;
 mod secret;
 mod settings;
@@ -51,6 +54,16 @@ pub use clock::{Clock, SystemClock};
 pub use endpoint::{Issued, TokenEndpoint};
 pub use error::{CredentialFault, Refusal, TokenError};
 pub use grant::Grant;
+#[cfg(feature = "login")]
+pub use login::{
+    browser::open_browser,
+    error::{AuthorizationRefusal, IdTokenError, LoginError},
+    id_token::IdToken,
+    pending::PendingLogin,
+    provider::{Provider, ProviderSettings},
+    relying_party::{Login, RelyingParty},
+    request::AuthorizationRequest,
+};
 pub use secret::{AccessToken, Provenance, Secret};
 pub use settings::TokensBuilder;
 pub use tokens::Tokens;

@@ -1,9 +1,11 @@
 //! Where secrets may travel: https, or plain http that does not leave the machine. RFC 6749 §3.2,
 //! RFC 9700 §2.6.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::{Host, Url};
+use zeroize::Zeroizing;
 
 use crate::error::TokenError;
 
@@ -92,6 +94,28 @@ pub(crate) fn http_client(
         builder.no_proxy().tls_certs_only([])
     };
     builder.build()
+}
+
+/// More than any answer that is read here has: 256 KiB.
+const BIGGEST_ANSWER: usize = 256 * 1024;
+
+pub(crate) fn unreachable(error: reqwest::Error) -> TokenError {
+    // The URL may carry a query, which does not belong into logs.
+    TokenError::Unreachable(Arc::new(error.without_url()))
+}
+
+/// The whole body, unless there is too much of it.
+pub(crate) async fn bounded_body(
+    mut response: reqwest::Response,
+) -> Result<Zeroizing<Vec<u8>>, TokenError> {
+    let mut body = Zeroizing::new(Vec::new());
+    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+        if body.len() + chunk.len() > BIGGEST_ANSWER {
+            return Err(TokenError::InvalidResponse("too big"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 #[cfg(test)]

@@ -5,7 +5,11 @@ mod example;
 #[cfg(test)]
 mod grants;
 #[cfg(test)]
+mod login;
+#[cfg(test)]
 mod middleware;
+#[cfg(test)]
+mod provider;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
