@@ -42,6 +42,8 @@ pub struct Parts {
     pub settings: Settings,
     /// Failed client authentications of late
     pub client_failures: crate::throttle::Throttle,
+    /// Who is having a password judged now
+    pub turnstiles: crate::turnstile::Turnstiles,
     /// The process is going away: nothing new is taken on
     pub draining: tokio::sync::watch::Sender<bool>,
 }

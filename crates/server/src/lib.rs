@@ -11,6 +11,7 @@
 //! | [`endpoints`] | the protocol endpoints, a file each                             |
 //! | [`dialects`]  | the wire forms of other worlds, translated at the edge          |
 //! | [`grants`]    | load, decide, write: one file per grant type                    |
+//! | [`passwords`] | is this the password of that user: the one place that asks             |
 //! | [`directory`] | what a node remembers of the registry, and how it keeps up      |
 //! | [`tokens`]    | making access tokens, and finding out what one is worth         |
 //! | [`audit`]     | issue events on their way into the log                          |
@@ -37,6 +38,7 @@ pub mod jobs;
 pub mod listener;
 pub mod metadata;
 pub mod metrics;
+pub mod passwords;
 pub mod reply;
 pub mod revoke;
 pub mod routes;
@@ -47,3 +49,4 @@ pub mod start;
 pub mod tenancy;
 pub mod throttle;
 pub mod tokens;
+pub mod turnstile;

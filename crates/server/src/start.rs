@@ -61,6 +61,7 @@ pub async fn start(node: Node, listeners: Vec<Listener>) -> Result<Running, Stor
         clock: node.clock,
         settings: node.settings,
         client_failures: crate::throttle::Throttle::default(),
+        turnstiles: crate::turnstile::Turnstiles::default(),
         draining: watch::Sender::new(false),
     });
     jobs::tend(&app).await?;

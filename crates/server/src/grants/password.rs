@@ -3,25 +3,21 @@
 
 use std::sync::Arc;
 
-use grantor_crypto::password::{Password, PasswordHash};
-use grantor_crypto::pool::Verdict;
 use grantor_domain::client_auth::AuthenticatedClient;
 use grantor_domain::decision::{Ask, foresee};
-use grantor_domain::document::DocumentKey;
 use grantor_domain::grant::{Grant, RefreshState};
-use grantor_domain::throttle::Attempt;
 use grantor_domain::token::TokenError;
-use grantor_domain::user::{StoredPassword, User};
 use grantor_oauth_types::grant_type::GrantType;
 use grantor_oauth_types::name::{RealmName, UserName};
 use grantor_oauth_types::scope::Scopes;
-use grantor_store::{Claim, Effect, Effects, Expect, StoreError, operations};
+use grantor_store::{Effect, Effects, StoreError, operations};
 use jiff::SignedDuration;
 
 use super::{Context, Issued, TokenFailure, access_token, concluded, entry};
 use crate::app::{App, new_id};
 use crate::decisions::About;
 use crate::directory::UserEntry;
+use crate::passwords::{self, Typed, Unrecognised};
 use crate::tokens::Speaker;
 
 /// What the user typed.
@@ -60,7 +56,7 @@ pub(super) async fn issue(
     if let Some(record) = foresee(&ask, &about.facts()) {
         concluded(app, context, &Arc::new(record))?;
     }
-    let user = check(app, context, &realm, login).await?;
+    let user = recognised(app, context, &realm, &login).await?;
     about.user = Some(&user);
     let record = app.decisions.decide(ask, &about, generation, context.now);
     let entitled = concluded(app, context, &record)?;
@@ -104,89 +100,21 @@ pub(super) fn subject(client: &AuthenticatedClient, user: &UserEntry) -> String 
     }
 }
 
-/// The user, if the password is right. The attempt is counted before the secret is looked at
-/// (SEC-115, REL-021), and unknown, wrong and disabled cost and say the same (SEC-114).
-async fn check(
+/// The user who was recognised.
+async fn recognised(
     app: &App,
     context: &Context,
     realm: &RealmName,
-    login: Login,
+    login: &Login,
 ) -> Result<Arc<UserEntry>, TokenFailure> {
+    let typed = Typed { realm, username: &login.username, password: &login.password };
     let tenant = &context.tenant.tenant.name;
-    let account = User::login_key(realm, login.username.as_str());
-    match operations::attempt(&*app.store, tenant, &account, context.now).await? {
-        Attempt::Counted(_) => {}
-        Attempt::Wait(until) => {
-            let seconds = until.duration_since(context.now).as_secs().max(1);
-            return Err(TokenError::SlowDown(u32::try_from(seconds).unwrap_or(u32::MAX)).into());
-        }
-    }
-    let user = app.directory.user_named(tenant, realm, login.username.as_str()).await?;
-    let password = Password::new(&login.password).map_err(|_| TokenError::WrongCredentials)?;
-    let stored: Vec<PasswordHash> = user
-        .iter()
-        .flat_map(|entry| &entry.user.passwords)
-        .filter_map(|stored| stored.hash.parse().ok())
-        .collect();
-    let right = first_match(app, password, stored).await?;
-    let (Some(user), Some((matched, rehashed))) = (user, right) else {
-        return Err(TokenError::WrongCredentials.into());
-    };
-    forget_failures(app, context, &account, &user, matched, rehashed).await?;
-    Ok(user)
-}
-
-/// Which of the stored passwords it is, and its renewed hash where that is due. During a rotation
-/// there are two. Where there is none, the same work is done for nobody.
-async fn first_match(
-    app: &App,
-    password: Password,
-    stored: Vec<PasswordHash>,
-) -> Result<Option<(PasswordHash, Option<PasswordHash>)>, TokenFailure> {
-    let busy = |_| TokenFailure::Busy;
-    if stored.is_empty() {
-        let nobody = app.passwords.verify_nobody(password).map_err(busy)?;
-        nobody.await.map_err(|_| TokenFailure::Busy)?;
-        return Ok(None);
-    }
-    for hash in stored {
-        let verdict = app.passwords.verify(password.clone(), hash.clone()).map_err(busy)?;
-        if let Verdict::Match { upgrade } = verdict.await.map_err(|_| TokenFailure::Busy)? {
-            return Ok(Some((hash, upgrade)));
-        }
-    }
-    Ok(None)
-}
-
-/// Sets the counter back; and keeps a renewed hash, unless somebody changed the password meanwhile
-/// (SEC-117).
-async fn forget_failures(
-    app: &App,
-    context: &Context,
-    account: &str,
-    user: &UserEntry,
-    matched: PasswordHash,
-    rehashed: Option<PasswordHash>,
-) -> Result<(), StoreError> {
-    let tenant = &context.tenant.tenant.name;
-    let forget = operations::forget_attempts(tenant, account);
-    let Some(renewed) = rehashed else {
-        return operations::write(&*app.store, forget.into()).await;
-    };
-    let key = DocumentKey::id::<User>(tenant, user.user.id.to_string());
-    operations::judge(&*app.store, vec![Claim::Document(key)], move |claimed| {
-        let mut effects: Effects = forget.clone().into();
-        if let Some(mut found) = claimed.document::<User>(0)? {
-            let same = |stored: &&mut StoredPassword| stored.hash == matched.as_str();
-            if let Some(stored) = found.value.passwords.iter_mut().find(same) {
-                renewed.as_str().clone_into(&mut stored.hash);
-                effects = effects.put(&found.value, Expect::Version(found.version));
-            }
-        }
-        Ok(((), effects))
+    passwords::check(app, tenant, typed, context.now).await.map_err(|why| match why {
+        Unrecognised::Wrong => TokenError::WrongCredentials.into(),
+        Unrecognised::SlowDown(seconds) => TokenError::SlowDown(seconds).into(),
+        Unrecognised::Busy => TokenFailure::Busy,
+        Unrecognised::Broken(error) => error.into(),
     })
-    .await?;
-    app.directory.catch_up(context.now).await
 }
 
 /// Begins a delegation; returns its id and first refresh token.

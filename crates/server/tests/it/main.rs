@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests, and what helps them")]
 
 mod bootstrap;
+mod crowds;
 mod endings;
 mod essentials;
 mod management;

@@ -33,11 +33,16 @@ impl Person {
 
     /// What a token request with the password is answered.
     pub(crate) async fn sign_in(&self, server: &TestServer) -> Answer {
+        self.try_password(server, PASSWORD.to_owned()).await
+    }
+
+    /// What a token request with any password is answered.
+    pub(crate) async fn try_password(&self, server: &TestServer, password: String) -> Answer {
         let form = [
             ("grant_type", "password"),
             ("realm", "customers"),
             ("username", &self.name),
-            ("password", PASSWORD),
+            ("password", &password),
             ("scope", "uid"),
         ];
         self.ask(server, &form).await
