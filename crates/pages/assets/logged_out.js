@@ -1,0 +1,1 @@
+addEventListener("load",()=>location.replace(document.getElementById("next").href));setTimeout(()=>location.replace(document.getElementById("next").href),5000)
