@@ -81,7 +81,8 @@ pub(crate) struct Expected<'a> {
 pub(crate) enum Occasion<'a> {
     /// Somebody signed in.
     Login {
-        nonce: &'a str,
+        /// As sent; without `openid` none was
+        nonce: Option<&'a str>,
         /// Seconds
         max_age: Option<i64>,
         acr: &'a [String],
@@ -169,7 +170,8 @@ fn check_parties(claims: &Claims, expected: &Expected<'_>) -> Result<(), IdToken
 }
 
 /// Point 11.
-fn check_nonce(claims: &Claims, sent: &str) -> Result<(), IdTokenError> {
+fn check_nonce(claims: &Claims, sent: Option<&str>) -> Result<(), IdTokenError> {
+    let Some(sent) = sent else { return Ok(()) };
     let nonce = claims.text("nonce").ok_or(IdTokenError::Nonce)?;
     if ct_eq(nonce.as_bytes(), sent.as_bytes()) { Ok(()) } else { Err(IdTokenError::Nonce) }
 }

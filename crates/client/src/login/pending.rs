@@ -124,8 +124,9 @@ impl PendingLogin {
         &self.verifier
     }
 
-    pub(crate) fn nonce(&self) -> &str {
-        &self.nonce
+    /// As it was sent.
+    pub(crate) fn nonce(&self) -> Option<&str> {
+        self.openid.then_some(self.nonce.as_str())
     }
 
     pub(crate) fn scopes(&self) -> &[String] {
@@ -200,7 +201,7 @@ mod tests {
             ("redirect_uri", "https://shop.example/callback"),
             ("scope", "openid wishlist.write"),
             ("state", pending.state()),
-            ("nonce", pending.nonce()),
+            ("nonce", pending.nonce().unwrap()),
             ("code_challenge_method", "S256"),
             ("prompt", "consent"),
             ("max_age", "300"),
@@ -247,7 +248,7 @@ mod tests {
         let back: PendingLogin = serde_json::from_str(&kept).unwrap();
         assert_eq!(back.verifier(), pending.verifier());
         let shown = format!("{pending:?}");
-        for secret in [pending.state(), pending.nonce(), pending.verifier()] {
+        for secret in [pending.state(), pending.nonce().unwrap(), pending.verifier()] {
             assert!(!shown.contains(secret));
         }
     }

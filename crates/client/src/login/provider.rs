@@ -151,6 +151,11 @@ impl Provider {
         &self.0.metadata.issuer
     }
 
+    /// Where tokens come from.
+    pub fn token_url(&self) -> &str {
+        self.0.metadata.token_endpoint.as_str()
+    }
+
     pub(crate) fn metadata(&self) -> &ProviderMetadata {
         &self.0.metadata
     }

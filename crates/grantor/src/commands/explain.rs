@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::host::{HostArgs, RemoteArgs, print};
+use crate::developer::login::Browser;
 use crate::developer::obtain::{Kept, Wanted};
 use crate::failure::Hint as _;
 use crate::{keys, node};
@@ -201,7 +202,7 @@ async fn ask(server: &url::Url, id: DecisionId) -> anyhow::Result<Explained> {
     let token = if let Ok(token) = std::env::var("GRANTOR_TOKEN") {
         token
     } else {
-        let wanted = Wanted { name: None, scopes: vec![SCOPE.to_owned()] };
+        let wanted = Wanted { name: None, scopes: vec![SCOPE.to_owned()], browser: Browser::Open };
         wanted.obtain(Kept::Welcome).await?.reveal().to_owned()
     };
     let url = format!("{}/api/v1/decisions/{id}", server.as_str().trim_end_matches('/'));

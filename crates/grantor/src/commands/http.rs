@@ -11,6 +11,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use reqwest::{Method, Response, StatusCode, Url};
 
 use crate::commands::token::{name, scope};
+use crate::developer::login::Browser;
 use crate::developer::obtain::{Kept, Wanted};
 use crate::failure::hinted;
 
@@ -75,7 +76,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut request = reqwest::Request::new(target.method.unwrap_or(implied), target.url);
     *request.headers_mut() = headers;
     *request.body_mut() = body.map(Into::into);
-    let wanted = Wanted { name: args.name, scopes: target.scopes };
+    let wanted = Wanted { name: args.name, scopes: target.scopes, browser: Browser::Open };
     print(send(request, &wanted).await?).await
 }
 

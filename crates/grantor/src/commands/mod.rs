@@ -18,6 +18,7 @@ mod host;
 mod http;
 mod keys;
 mod list;
+mod login;
 mod migrate;
 mod openapi;
 mod restore;
@@ -61,6 +62,8 @@ pub(crate) enum Command {
     Migrate(migrate::Args),
     /// Print the OpenAPI description of the management API
     Openapi(openapi::Args),
+    /// Sign in with the browser
+    Login(login::Args),
     /// Print an access token
     Token(token::Args),
     /// List the tokens that are kept under a name
@@ -91,6 +94,7 @@ impl Command {
             Self::Doctor(args) => doctor::run(args).await,
             Self::Migrate(args) => migrate::run(args).await,
             Self::Openapi(args) => openapi::run(&args),
+            Self::Login(args) => login::run(args).await,
             Self::Token(args) => token::run(args).await,
             Self::List(args) => list::run(&args),
             Self::Delete(args) => delete::run(&args),
@@ -116,6 +120,7 @@ impl Command {
             | Self::Doctor(_)
             | Self::Migrate(_)
             | Self::Openapi(_)
+            | Self::Login(_)
             | Self::Token(_)
             | Self::List(_)
             | Self::Delete(_)

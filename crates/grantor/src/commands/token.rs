@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::str::FromStr;
 
+use crate::developer::login::Browser;
 use crate::developer::obtain::{Kept, Wanted};
 
 /// `--help` and arguments.
@@ -18,12 +19,15 @@ Where tokens come from, first match:
   OAUTH2_ACCESS_TOKENS      name=token,… fixed tokens
   kept tokens               see `grantor list`
   OAUTH2_ACCESS_TOKEN_URL   with user.json and client.json in CREDENTIALS_DIR (or here)
+  the last `grantor login`  its refresh token
   Zign's refresh token      with ZALANDO_TOKEN_CLI_TOKEN_URL and ZALANDO_TOKEN_CLI_CLIENT_ID,
                             or Zign's own settings file
+  the browser               where you signed in last, GRANTOR_ISSUER says, or Zign's settings say
 
 Examples:
   grantor token uid
   grantor token -n orders uid sales_order.read
+  grantor token --no-browser uid     print the address instead of opening the browser
   curl -H \"Authorization: Bearer $(grantor token -n orders)\" https://orders.example.org/")]
 pub(crate) struct Args {
     /// Keep the token under this name, and use the kept one while it is good
@@ -33,6 +37,10 @@ pub(crate) struct Args {
     /// What it should be good for
     #[arg(value_name = "SCOPE", value_parser = scope)]
     scopes: Vec<String>,
+
+    /// Do not open a browser; print the address when one is needed
+    #[arg(long)]
+    no_browser: bool,
 
     #[command(flatten)]
     deprecated: Deprecated,
@@ -76,7 +84,8 @@ impl fmt::Debug for Ignored {
 /// Prints the token and a newline.
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     args.deprecated.warn();
-    let wanted = Wanted { name: args.name, scopes: args.scopes };
+    let browser = if args.no_browser { Browser::PrintOnly } else { Browser::Open };
+    let wanted = Wanted { name: args.name, scopes: args.scopes, browser };
     let token = wanted.obtain(Kept::Welcome).await?;
     writeln!(std::io::stdout().lock(), "{}", token.reveal())?;
     Ok(ExitCode::SUCCESS)

@@ -19,17 +19,19 @@ use grantor_client::{
     TokenEndpoint,
 };
 use serde::Deserialize;
+use url::Url;
 use zeroize::Zeroizing;
 
 use crate::developer::private_file::{LockedFile, PrivateFile};
-use crate::failure::{Hint as _, Interrupted};
+use crate::developer::uninterrupted::uninterrupted;
+use crate::failure::Hint as _;
 
 /// As long as Zign waits.
 const TIMEOUTS: Timeouts =
     Timeouts { connect: Duration::from_secs(5), read: Duration::from_secs(20) };
 
 /// What is needed to use the stored refresh token.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct StoredLogin {
     pub(crate) token_url: String,
     client_id: String,
@@ -53,11 +55,7 @@ impl StoredLogin {
         if read_refresh_token(refresh_token.read()?, refresh_token.path())?.is_none() {
             return Ok(None);
         }
-        let mut file = read_settings(&folder.join("zalando-token-cli.yaml"))?;
-        let mut setting = |key: &str| {
-            let name = format!("ZALANDO_TOKEN_CLI_{}", key.to_ascii_uppercase());
-            variable(&name).or_else(|| file.remove(key)).filter(|value| !value.is_empty())
-        };
+        let mut setting = settings(config_dir, variable)?;
         let (Some(token_url), Some(client_id)) = (setting("token_url"), setting("client_id"))
         else {
             return Ok(None);
@@ -116,6 +114,33 @@ fn read_refresh_token(
     Ok(token.map(|token| Secret::from(token.as_str())))
 }
 
+/// The issuer that people of Zign sign in at, and the client they do it with: scheme and host of
+/// `authorize_url`, and `client_id`. RFC 8414 tells the rest.
+pub(crate) fn sign_in_settings(
+    config_dir: &Path,
+    variable: impl Fn(&str) -> Option<String>,
+) -> anyhow::Result<Option<(String, String)>> {
+    let mut setting = settings(config_dir, variable)?;
+    let (Some(url), Some(client_id)) = (setting("authorize_url"), setting("client_id")) else {
+        return Ok(None);
+    };
+    let url = Url::parse(&url).context("ZALANDO_TOKEN_CLI_AUTHORIZE_URL is not a URL")?;
+    Ok(Some((url.origin().ascii_serialization(), client_id)))
+}
+
+/// A setting of Zign by its key: that of the environment beats that of the file.
+fn settings(
+    config_dir: &Path,
+    variable: impl Fn(&str) -> Option<String>,
+) -> anyhow::Result<impl FnMut(&str) -> Option<String>> {
+    let path = config_dir.join("zalando-token-cli").join("zalando-token-cli.yaml");
+    let mut file = read_settings(&path)?;
+    Ok(move |key: &str| {
+        let name = format!("ZALANDO_TOKEN_CLI_{}", key.to_ascii_uppercase());
+        variable(&name).or_else(|| file.remove(key)).filter(|value| !value.is_empty())
+    })
+}
+
 fn read_settings(path: &PathBuf) -> anyhow::Result<BTreeMap<String, String>> {
     match std::fs::read_to_string(path) {
         Ok(text) if text.trim().is_empty() => Ok(BTreeMap::new()),
@@ -126,20 +151,5 @@ fn read_settings(path: &PathBuf) -> anyhow::Result<BTreeMap<String, String>> {
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-    }
-}
-
-/// Lets `work` come to its end also when Ctrl-C is pressed, and ends the program then.
-async fn uninterrupted<T: Send + 'static>(
-    work: impl Future<Output = anyhow::Result<T>> + Send + 'static,
-) -> anyhow::Result<T> {
-    let mut task = tokio::spawn(work);
-    tokio::select! {
-        done = &mut task => done?,
-        _ = tokio::signal::ctrl_c() => {
-            tracing::warn!("finishing first: the refresh token is being replaced");
-            task.await??;
-            Err(Interrupted.into())
-        }
     }
 }

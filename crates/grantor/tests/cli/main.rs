@@ -7,7 +7,13 @@ mod http;
 #[cfg(test)]
 mod list;
 #[cfg(test)]
+mod login;
+#[cfg(test)]
 mod person;
+#[cfg(test)]
+#[expect(dead_code, reason = "the library's own tests use all of it")]
+#[path = "../../../client/tests/it/provider.rs"]
+mod provider;
 #[cfg(test)]
 mod refresh;
 #[cfg(test)]

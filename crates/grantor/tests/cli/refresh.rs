@@ -17,8 +17,12 @@ fn zign_user(server: &Server) -> Person {
         .set("ZALANDO_TOKEN_CLI_CLIENT_ID", "zign-cli");
     fs::create_dir_all(person.path(".config/zalando-token-cli")).unwrap();
     fs::write(person.path(FILE), "refresh_token: canary-r1\n").unwrap();
-    let settings = "authorize_url: https://auth.example.org/oauth2/authorize\n\
-                    token_url: https://ignored.example.org/\nbusiness_partner_id: '7'\n";
+    // Nobody can sign in there: the scripted server has no metadata.
+    let settings = format!(
+        "authorize_url: http://{}/oauth2/authorize\n\
+         token_url: https://ignored.example.org/\nbusiness_partner_id: '7'\n",
+        server.address
+    );
     fs::write(person.path(".config/zalando-token-cli/zalando-token-cli.yaml"), settings).unwrap();
     person
 }
@@ -96,7 +100,11 @@ async fn a_refused_refresh_token_stays_and_the_error_says_what_to_do() {
         "{}",
         outcome.stderr
     );
-    assert!(outcome.stderr.contains("log in again"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("cannot sign in at"),
+        "the browser is next: {}",
+        outcome.stderr
+    );
     assert_eq!(fs::read_to_string(person.path(FILE)).unwrap(), "refresh_token: canary-r1\n");
 }
 

@@ -83,7 +83,7 @@ async fn fixed_tokens_and_token_files_are_printed_and_not_kept() {
 async fn without_any_source_the_error_says_what_to_set() {
     let outcome = Person::new().runs(&["token", "uid"]).await;
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
-    for says in ["error: ", "hint: ", "OAUTH2_ACCESS_TOKEN_URL", "browser is not in this version"] {
+    for says in ["error: ", "hint: ", "OAUTH2_ACCESS_TOKEN_URL", "grantor login --issuer"] {
         assert!(outcome.stderr.contains(says), "{}", outcome.stderr);
     }
 }

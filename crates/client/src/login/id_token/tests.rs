@@ -37,7 +37,7 @@ const EXPECTED: Expected<'_> = Expected {
     trusted_audiences: &[],
     algorithms: &ALGORITHMS,
     now: NOW,
-    occasion: Occasion::Login { nonce: "n", max_age: None, acr: &[] },
+    occasion: Occasion::Login { nonce: Some("n"), max_age: None, acr: &[] },
     access_token: None,
 };
 
@@ -153,7 +153,7 @@ fn a_signature_of_somebody_else_is_refused() {
 #[test]
 fn with_max_age_the_person_signed_in_recently_enough_or_not_at_all() {
     let within = |max_age| Expected {
-        occasion: Occasion::Login { nonce: "n", max_age: Some(max_age), acr: &[] },
+        occasion: Occasion::Login { nonce: Some("n"), max_age: Some(max_age), acr: &[] },
         ..EXPECTED
     };
     assert!(judge(&claims(), &within(60)).is_ok());
@@ -166,10 +166,17 @@ fn with_max_age_the_person_signed_in_recently_enough_or_not_at_all() {
 }
 
 #[test]
+fn where_no_nonce_was_sent_none_is_needed() {
+    let silent =
+        Expected { occasion: Occasion::Login { nonce: None, max_age: None, acr: &[] }, ..EXPECTED };
+    assert!(judge(&without("nonce"), &silent).is_ok());
+}
+
+#[test]
 fn a_demanded_level_must_have_been_reached() {
     let levels = ["mfa".to_owned(), "hwk".to_owned()];
     let demanding = Expected {
-        occasion: Occasion::Login { nonce: "n", max_age: None, acr: &levels },
+        occasion: Occasion::Login { nonce: Some("n"), max_age: None, acr: &levels },
         ..EXPECTED
     };
     assert_eq!(judge(&claims(), &demanding).unwrap_err(), IdTokenError::Acr);
