@@ -36,6 +36,7 @@ pub mod grant;
 pub mod group;
 pub mod introspect;
 pub mod issue;
+pub mod look;
 pub mod params;
 pub mod realm;
 pub mod refresh;

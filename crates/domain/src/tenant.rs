@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, Kind};
+use crate::look::Look;
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +52,14 @@ pub struct TenantSettings {
     pub revocation_salt: String,
     /// `compat.tokeninfo_query`: token info takes the token from the query as well (SEC-017)
     pub compat_tokeninfo_query: bool,
+    /// How its pages look
+    #[serde(skip_serializing_if = "is_default")]
+    pub look: Look,
+}
+
+/// An older version of the program, which does not know looks, can read what has none.
+fn is_default(look: &Look) -> bool {
+    *look == Look::default()
 }
 
 impl Default for TenantSettings {
@@ -65,6 +74,7 @@ impl Default for TenantSettings {
             key_publish_ahead_seconds: 3_600,
             revocation_salt: DEFAULT_SALT.to_owned(),
             compat_tokeninfo_query: false,
+            look: Look::default(),
         }
     }
 }

@@ -28,6 +28,7 @@ pub mod audit;
 pub mod audit_events;
 pub mod bootstrap;
 pub mod clock;
+pub mod cookie;
 pub mod decisions;
 pub mod dialects;
 pub mod directory;

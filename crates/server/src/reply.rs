@@ -2,4 +2,5 @@
 
 pub mod bearer_challenge;
 pub mod json;
+pub mod page;
 pub mod token;

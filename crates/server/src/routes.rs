@@ -3,15 +3,17 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::IntoResponse as _;
 use axum::routing::{MethodFilter, on};
+use grantor_pages::{ErrorKind, ErrorPage};
 use serde_json::json;
 
 use crate::app::App;
 use crate::dialects::stups;
 use crate::endpoints::{discovery, health, introspect, jwks, revocations, revoke, token};
 use crate::reply::json::private;
+use crate::reply::page::Visit;
 
 /// The longest body of an OAuth request, in bytes (SEC-007).
 const FORM_LIMIT: usize = 64 * 1024;
@@ -115,9 +117,23 @@ pub fn operations() -> Routes {
 }
 
 /// What is not there.
-pub async fn not_found(uri: axum::http::Uri) -> axum::response::Response {
+pub async fn not_found(
+    visit: Visit,
+    headers: HeaderMap,
+    uri: axum::http::Uri,
+) -> axum::response::Response {
     if uri.path().starts_with(crate::api::BASE) {
         return crate::api::Problem::not_found().into_response();
     }
+    if wants_page(&headers) {
+        let page = ErrorPage::new(ErrorKind::NotFound, "not_found");
+        return visit.error(StatusCode::NOT_FOUND, &page);
+    }
     private(StatusCode::NOT_FOUND, &json!({ "error": "not_found" }))
+}
+
+/// Whether a person is looking: browsers say first that they want HTML.
+fn wants_page(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.starts_with("text/html"))
 }

@@ -1,11 +1,12 @@
 //! Tenants and realms. SEC-062, SEC-084, SEC-091.
 
-use super::form::{NAME, is_host, is_issuer};
+use super::form::{NAME, is_absolute_uri, is_host, is_issuer};
 use super::{
     Entry, Flaw, Flaws, Known, LONGEST_ACCESS, LONGEST_DEFAULT_ACCESS, LONGEST_GRACE,
     LONGEST_GRANT, MAX_LIST, Reason, Want,
 };
 use crate::document::Document as _;
+use crate::look::{self, Look};
 use crate::realm::Realm;
 use crate::scope::Scope;
 use crate::tenant::{Tenant, TenantSettings};
@@ -42,6 +43,7 @@ fn check_settings(settings: &TenantSettings, flaws: &mut Flaws) {
         key_publish_ahead_seconds: ahead,
         revocation_salt,
         compat_tokeninfo_query: _,
+        look,
     } = settings;
     let access = at("access_token_seconds");
     flaws.range(&access, *access_token_seconds, 1, LONGEST_DEFAULT_ACCESS);
@@ -57,6 +59,37 @@ fn check_settings(settings: &TenantSettings, flaws: &mut Flaws) {
         flaws.demand(rotation > ahead, &at("key_rotation_seconds"), reason);
     }
     flaws.name(&at("revocation_salt"), revocation_salt, NAME);
+    check_look(look, flaws);
+}
+
+fn check_look(look: &Look, flaws: &mut Flaws) {
+    let at = |field: &str| format!("/settings/look/{field}");
+    let Look { name, logo, accent, language, texts, remote_logos: _ } = look;
+    let (longest_name, longest_hint, longest_label) = look::LONGEST;
+    let mut demand =
+        |holds: bool, at: &str, expects| flaws.demand(holds, at, Reason::Form(expects));
+    demand(name.chars().count() <= longest_name, &at("name"), "at most 64 characters");
+    let expects = "a PNG or WebP picture as a data URL of at most 10 KiB";
+    demand(logo.as_deref().is_none_or(look::is_logo), &at("logo"), expects);
+    let expects = "a colour as #rrggbb";
+    demand(accent.as_deref().is_none_or(look::is_colour), &at("accent"), expects);
+    let spoken = |tag: &str| look::LANGUAGES.contains(&tag);
+    let expects = "'en' or 'de'";
+    demand(language.as_deref().is_none_or(spoken), &at("language"), expects);
+    for (tag, texts) in texts {
+        let at = at(&format!("texts/{tag}"));
+        demand(spoken(tag), &at, expects);
+        let hint = texts.sign_in_hint.chars().count() <= longest_hint;
+        demand(hint, &format!("{at}/sign_in_hint"), "at most 200 characters");
+        demand(texts.links.len() <= look::MOST_LINKS, &format!("{at}/links"), "at most 4 links");
+        for (index, link) in texts.links.iter().enumerate() {
+            let at = format!("{at}/links/{index}");
+            let label = (1..=longest_label).contains(&link.label.chars().count());
+            demand(label, &format!("{at}/label"), "1 to 32 characters");
+            let web = link.url.starts_with("https://") && is_absolute_uri(&link.url);
+            demand(web, &format!("{at}/url"), "an https URL");
+        }
+    }
 }
 
 impl Entry for Realm {

@@ -12,6 +12,7 @@ use crate::assignment::{Assignment, Principal};
 use crate::client::Client;
 use crate::example::*;
 use crate::group::{Group, Member, MemberRef};
+use crate::look::{LookLink, LookTexts};
 use crate::realm::Realm;
 use crate::resource_type::ResourceType;
 use crate::scope::{GrantRule, Scope};
@@ -57,6 +58,11 @@ fn check_table<D: Entry>(right: &D, table: &[Row<'_, D>]) {
     }
 }
 
+fn links(url: &str) -> LookTexts {
+    let link = LookLink { label: "Imprint".to_owned(), url: url.to_owned() };
+    LookTexts { links: vec![link], ..LookTexts::default() }
+}
+
 #[test]
 fn what_is_wrong_with_a_tenant() {
     let issuer = |text: &'static str| move |t: &mut Tenant| t.issuer = text.to_owned();
@@ -84,6 +90,12 @@ fn what_is_wrong_with_a_tenant() {
         ("rotation",           &|t| t.settings.key_rotation_seconds = 60, &["/settings/key_rotation_seconds", "/settings/key_rotation_seconds"]),
         ("published ahead",    &|t| t.settings.key_publish_ahead_seconds = 8 * 86_400, &["/settings/key_publish_ahead_seconds"]),
         ("salt",               &|t| t.settings.revocation_salt.clear(), &["/settings/revocation_salt"]),
+        ("look name",          &|t| t.settings.look.name = "a".repeat(65), &["/settings/look/name"]),
+        ("SEC-158 logo",       &|t| t.settings.look.logo = Some("https://a.b/c.png".into()), &["/settings/look/logo"]),
+        ("look colour",        &|t| t.settings.look.accent = Some("red".into()), &["/settings/look/accent"]),
+        ("look language",      &|t| t.settings.look.language = Some("fr".into()), &["/settings/look/language"]),
+        ("look texts",         &|t| { t.settings.look.texts.insert("fr".into(), LookTexts::default()); }, &["/settings/look/texts/fr"]),
+        ("look links",         &|t| { t.settings.look.texts.insert("en".into(), links("javascript:a")); }, &["/settings/look/texts/en/links/0/url"]),
     ];
     check_table(&tenant(), table);
 }

@@ -16,6 +16,7 @@ use grantor_domain::signing_key::SigningKeyRecord;
 use grantor_domain::tenant::Tenant;
 use grantor_oauth_types::name::{RealmName, ResourceTypeId, TenantName};
 use grantor_oauth_types::scope::ScopeToken;
+use grantor_pages::Brand;
 use grantor_store::{DocumentQuery, Documents as _, Store, StoreError};
 use jiff::Timestamp;
 use quick_cache::sync::Cache;
@@ -23,6 +24,7 @@ use tokio::sync::watch;
 
 use super::keys::{KeyRing, PublishedKeys};
 use crate::metadata;
+use crate::reply::page;
 use crate::secrets::Secrets;
 
 /// How many verified tokens a tenant remembers. A token takes about half a kilobyte.
@@ -52,6 +54,8 @@ pub struct TenantView {
     pub published: PublishedKeys,
     /// The metadata document as it goes out
     pub metadata: Bytes,
+    /// How its pages look
+    pub brand: Brand,
     /// What seals its reference tokens
     pub reference_tokens: Arc<TokenSealer>,
     /// Signatures that were checked before; emptied when a key goes
@@ -138,6 +142,7 @@ impl TenantView {
         let scopes: HashMap<_, _> =
             scopes.into_iter().map(|found| (found.value.token.clone(), found.value)).collect();
         Ok(Self {
+            brand: page::brand(&tenant),
             published: keys.publish(now, LONGEST_TOKEN_SECONDS),
             metadata: metadata::document(&tenant, &keys, &scopes, now),
             realms: realms.into_iter().map(|f| (f.value.name.clone(), f.value)).collect(),
