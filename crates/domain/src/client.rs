@@ -1,5 +1,7 @@
 //! An OAuth client, as registered. RFC 6749 §2, RFC 7591 §2.
 
+mod metadata;
+
 use std::collections::BTreeSet;
 
 use grantor_crypto::alg::Algorithm;
@@ -7,11 +9,16 @@ use grantor_crypto::digest::KeyedDigest;
 use grantor_oauth_types::client_auth::ClientAuthMethod;
 use grantor_oauth_types::grant_type::GrantType;
 use grantor_oauth_types::name::{ApplicationId, ClientId, RealmName, TenantName};
+use grantor_oauth_types::response_type::ResponseType;
 use grantor_oauth_types::scope::Scopes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, Kind};
+
+pub use metadata::{
+    AuthorizationSettings, Encryption, LogoutSettings, OpenIdSettings, Presentation, Registration,
+};
 
 /// A client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +76,30 @@ pub struct Client {
     /// Whether its users are not asked for consent, because the company answers for it
     #[serde(default)]
     pub consent_bypass: bool,
+    /// Where authorization responses may go: compared as strings (SEC-019)
+    #[serde(default)]
+    pub redirect_uris: Vec<String>,
+    /// What it may ask for at the authorization endpoint; empty is `code`, if it has that grant
+    #[serde(default)]
+    pub response_types: BTreeSet<ResponseType>,
+    /// Where its public keys are, if it does not register them
+    #[serde(default)]
+    pub jwks_uri: Option<String>,
+    /// How it may use the authorization endpoint
+    #[serde(default)]
+    pub authorization: AuthorizationSettings,
+    /// What it is told of people
+    #[serde(default)]
+    pub openid: OpenIdSettings,
+    /// How it hears of the end of a session
+    #[serde(default)]
+    pub logout: LogoutSettings,
+    /// What people are shown of it
+    #[serde(default)]
+    pub presentation: Presentation,
+    /// That it registered itself, if it did
+    #[serde(default)]
+    pub registration: Option<Registration>,
     /// Weaker behaviour that old peers need; all off
     #[serde(default)]
     pub compat: Compat,
@@ -112,6 +143,7 @@ pub enum TokenFormat {
 /// The switches of weaker behaviour, each with its fence (`security.md` N). All are off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Compat {
     /// The password grant (the realm must allow it too)
     pub password_grant: bool,
@@ -119,9 +151,67 @@ pub struct Compat {
     pub basic_raw: bool,
     /// Basic or body, whichever; still exactly one per request
     pub any_secret_method: bool,
+    /// Tokens from the authorization endpoint (SEC-023)
+    pub implicit: bool,
+    /// Redirects to `http://localhost`, any port (SEC-019)
+    pub localhost_redirect: bool,
+    /// Authorization requests without PKCE, for confidential clients (SEC-025)
+    pub pkce_optional: bool,
+    /// PKCE with the method `plain` (SEC-025)
+    pub pkce_plain: bool,
+    /// Request objects with the algorithm `none` (SEC-032)
+    pub unsigned_request: bool,
 }
 
 impl Client {
+    /// A client that is on and may do nothing yet.
+    pub fn new(tenant: TenantName, id: ClientId, auth_method: ClientAuthMethod) -> Self {
+        Self {
+            tenant,
+            id,
+            name: String::new(),
+            application: None,
+            enabled: true,
+            auth_method,
+            secrets: Vec::new(),
+            jwks: None,
+            grant_types: BTreeSet::new(),
+            realms: Vec::new(),
+            scopes: Scopes::EMPTY,
+            default_scopes: Scopes::EMPTY,
+            audiences: Vec::new(),
+            token_profile: TokenProfile::default(),
+            token_format: TokenFormat::default(),
+            signing_alg: None,
+            access_token_seconds: None,
+            consent_bypass: false,
+            redirect_uris: Vec::new(),
+            response_types: BTreeSet::new(),
+            jwks_uri: None,
+            authorization: AuthorizationSettings::default(),
+            openid: OpenIdSettings::default(),
+            logout: LogoutSettings::default(),
+            presentation: Presentation::default(),
+            registration: None,
+            compat: Compat::default(),
+        }
+    }
+
+    /// Whether it may ask for this at the authorization endpoint (SEC-023).
+    pub fn may_ask_for(&self, response_type: ResponseType) -> bool {
+        let code = GrantType::AuthorizationCode;
+        let has = |grant| self.grant_types.contains(&grant);
+        let registered = match self.response_types.is_empty() {
+            true => response_type == ResponseType::Code,
+            false => self.response_types.contains(&response_type),
+        };
+        let granted = (!response_type.has_code() || has(code))
+            && (!response_type.is_front_channel() || has(GrantType::Implicit));
+        // An id_token alone gives no access; what comes with a token needs the switch.
+        let switched = self.compat.implicit || !response_type.is_front_channel();
+        registered && granted && switched
+    }
+
     /// RFC 6749 §2.1: confidential clients can keep a credential.
     pub fn is_confidential(&self) -> bool {
         self.auth_method != ClientAuthMethod::None

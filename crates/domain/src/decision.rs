@@ -147,6 +147,8 @@ pub enum Rule {
     GrantTypeRegistered,
     /// Realm and client allow the password grant (SEC-053)
     PasswordGrantAllowed,
+    /// Tokens from the authorization endpoint are switched on for the client (SEC-023)
+    ImplicitAllowed,
     /// RFC 6749 §4.4: confidential clients only (SEC-059)
     ConfidentialClient,
     /// The client may act for this realm
@@ -195,6 +197,8 @@ pub enum By {
     RealmPasswordGrant,
     /// `client.compat.password_grant`
     ClientPasswordGrant,
+    /// `client.compat.implicit`
+    ClientImplicit,
     /// `client.auth_method`
     ClientAuthMethod,
     /// `client.realms`
@@ -290,7 +294,7 @@ fn judge(
         // RFC 6749 §4.4.3: none for a client that acts for itself. A service has its password.
         refreshable: facts.subject.is_some()
             && facts.client.grant_types.contains(&GrantType::RefreshToken)
-            && ask.grant_type != GrantType::ClientCredentials,
+            && !matches!(ask.grant_type, GrantType::ClientCredentials | GrantType::Implicit),
         dropped,
     })
 }
@@ -324,7 +328,12 @@ fn judge_client(ask: &Ask, facts: &Facts<'_>, trace: &mut Trace) -> Result<(), R
             let refusal = Refusal::PasswordGrantOff;
             trace.check(Rule::PasswordGrantAllowed, By::RealmPasswordGrant, allowed, refusal)?;
         }
-        GrantType::RefreshToken => {}
+        GrantType::Implicit => {
+            let allowed = client.compat.implicit;
+            let refusal = Refusal::GrantTypeNotRegistered;
+            trace.check(Rule::ImplicitAllowed, By::ClientImplicit, allowed, refusal)?;
+        }
+        GrantType::AuthorizationCode | GrantType::RefreshToken => {}
     }
     if let Some(realm) = facts.realm {
         let allowed = client.realms.is_empty() || client.realms.contains(&realm.name);
@@ -358,6 +367,7 @@ fn judge_grant(
 ) -> Result<(), Refusal> {
     let live = match &facts.grant {
         Some(grant) => !grant.ended && now < grant.expires && grant.client == &facts.client.id,
+        // At the authorization endpoint there is no code yet, and the consents themselves decide.
         None => ask.grant_type != GrantType::RefreshToken,
     };
     trace.check(Rule::GrantLive, By::Grant, live, Refusal::GrantEnded)?;

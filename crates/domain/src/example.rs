@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use crate::application::Application;
 use crate::assignment::{Assignment, Principal};
-use crate::client::{Client, Compat, TokenFormat, TokenProfile};
+use crate::client::{Client, Compat};
 use crate::consent::{Consent, ConsentStatus};
 use crate::group::Group;
 use crate::realm::Realm;
@@ -106,6 +106,8 @@ pub(crate) fn user(number: u8, realm: &str, name: &str) -> User {
         passwords: Vec::new(),
         display_name: None,
         email: None,
+        email_verified: false,
+        person: crate::user::Person::default(),
     }
 }
 
@@ -134,25 +136,12 @@ pub(crate) fn application(id: &str) -> Application {
 /// A confidential client with every grant type, allowed every scope of the catalogue.
 pub(crate) fn client(id: &str) -> Client {
     Client {
-        tenant: tenant_name(),
-        id: client_id(id),
         name: "Shop".to_owned(),
-        application: None,
-        enabled: true,
-        auth_method: ClientAuthMethod::ClientSecretBasic,
-        secrets: Vec::new(),
-        jwks: None,
         grant_types: GrantType::ALL.iter().copied().collect(),
-        realms: Vec::new(),
         scopes: catalogue().iter().map(|scope| scope.token.clone()).collect(),
-        default_scopes: Scopes::EMPTY,
-        audiences: Vec::new(),
-        token_profile: TokenProfile::Rfc9068,
-        token_format: TokenFormat::Jwt,
-        signing_alg: None,
-        access_token_seconds: None,
-        consent_bypass: false,
-        compat: Compat { password_grant: true, ..Compat::default() },
+        redirect_uris: vec!["https://shop.example/cb".to_owned()],
+        compat: Compat { password_grant: true, implicit: true, ..Compat::default() },
+        ..Client::new(tenant_name(), client_id(id), ClientAuthMethod::ClientSecretBasic)
     }
 }
 

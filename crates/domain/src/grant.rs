@@ -7,6 +7,9 @@ use grantor_oauth_types::scope::Scopes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::claims::ClaimsRequest;
+use crate::session::SignIn;
+
 /// A grant with its refresh token. One row, updated in place at each rotation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
@@ -32,6 +35,26 @@ pub struct Grant {
     pub refresh: RefreshState,
     /// Whether it is over
     pub ended: Option<GrantEnd>,
+    /// How it came about, where a person signed in for it
+    #[serde(default)]
+    pub origin: Option<GrantOrigin>,
+}
+
+/// How a grant came about: what its later tokens say of the sign-in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantOrigin {
+    /// How the person signed in; a refresh changes nothing of it (OIDC Core §12.2)
+    pub sign_in: SignIn,
+    /// OIDC Core §5.5; for `UserInfo` and later id_tokens
+    #[serde(default, skip_serializing_if = "ClaimsRequest::is_empty")]
+    pub claims: ClaimsRequest,
+    /// Whether `auth_time` is in its id_tokens
+    #[serde(default)]
+    pub wants_auth_time: bool,
+    /// Whether it outlives the session (OIDC Core §11)
+    #[serde(default)]
+    pub offline: bool,
 }
 
 /// The live refresh token of a grant and its immediate predecessor.

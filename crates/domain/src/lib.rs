@@ -12,6 +12,10 @@
 //! | who is the client       | [`client_auth`]   | RFC 6749 §2.3, RFC 7523              |
 //! | token requests          | [`token`]         | RFC 6749 §4.3, §4.4, §6              |
 //! | what a token says       | [`issue`]         | RFC 9068, STUPS, `design.md` 4       |
+//! | where answers may go    | [`redirect_uri`]  | RFC 6749 §3.1.2, RFC 8252 §7         |
+//! | codes                   | [`code`]          | RFC 6749 §4.1.3, RFC 7636            |
+//! | claims about people     | [`claims`]        | OIDC Core §5                         |
+//! | browsers that signed in | [`session`]       | OIDC Core §2, Session Management     |
 //! | refresh and reuse       | [`refresh`]       | RFC 6749 §6, RFC 9700 §4.14          |
 //! | what is dead            | [`revocation`]    | RFC 7009, Plan B revocation          |
 //! | what may be said        | [`introspect`]    | RFC 7662 §2.1, §4                    |
@@ -23,8 +27,10 @@
 pub mod application;
 pub mod assignment;
 pub mod audit;
+pub mod claims;
 pub mod client;
 pub mod client_auth;
+pub mod code;
 pub mod consent;
 pub mod data_key;
 pub mod decision;
@@ -38,13 +44,17 @@ pub mod introspect;
 pub mod issue;
 pub mod look;
 pub mod params;
+pub mod pushed;
 pub mod realm;
+pub mod redirect_uri;
 pub mod refresh;
 pub mod registry;
 pub mod resource_type;
 pub mod revocation;
 pub mod scope;
+pub mod session;
 pub mod signing_key;
+pub mod single_use;
 pub mod tenant;
 pub mod throttle;
 pub mod token;

@@ -34,6 +34,12 @@ pub const LONGEST_ACCESS: u32 = 31 * 86_400;
 /// The longest grace window of refresh tokens, in seconds (SEC-062).
 pub const LONGEST_GRACE: u32 = 300;
 
+/// The longest life of an authorization code, in seconds (`compat.code_ttl`, SEC-045).
+pub const LONGEST_CODE: u32 = 300;
+
+/// The longest life of a pushed request, in seconds (FAPI 2.0 §5.3.2.2).
+pub const LONGEST_PUSHED: u32 = 599;
+
 /// The latest absolute end of a grant, in seconds: unlimited refresh tokens do not exist (SEC-091).
 pub const LONGEST_GRANT: u32 = 366 * 86_400;
 
@@ -128,6 +134,9 @@ pub enum Reason {
     /// Two fields contradict each other
     #[error("{0}")]
     Conflict(&'static str),
+    /// Not a URI that answers may go to (SEC-019)
+    #[error("{0}")]
+    Redirect(crate::redirect_uri::Unacceptable),
     /// The key is not a public key we accept (SEC-155)
     #[error("no acceptable public key: {0}")]
     Key(String),

@@ -41,6 +41,21 @@ pub struct TenantSettings {
     pub refresh_absolute_seconds: u32,
     /// How long a lost refresh answer may be asked for again, in seconds; 0 is never, at most 300
     pub refresh_grace_seconds: u32,
+    /// How long an authorization code lives, in seconds; at most 300 (SEC-045)
+    pub code_seconds: u32,
+    /// How long a pushed request lives, in seconds; below 600 (RFC 9126 §2.2, SEC-034)
+    pub pushed_request_seconds: u32,
+    /// How long an id_token lives, in seconds
+    pub id_token_seconds: u32,
+    /// How long a session may lie unused, in seconds
+    pub session_idle_seconds: u32,
+    /// When a session ends whatever happens, in seconds after it began
+    pub session_absolute_seconds: u32,
+    /// The same, in seconds, for a browser that is to be remembered; 0 is never
+    pub session_remember_seconds: u32,
+    /// Whether clients may register themselves, and with what (RFC 7591)
+    #[schemars(with = "String")]
+    pub registration: RegistrationPolicy,
     /// Which algorithm signs access tokens unless a client says otherwise
     #[schemars(with = "String")]
     pub signing_alg: Algorithm,
@@ -62,6 +77,19 @@ fn is_default(look: &Look) -> bool {
     *look == Look::default()
 }
 
+/// Who may register clients at the registration endpoint. RFC 7591 §3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegistrationPolicy {
+    /// Nobody
+    #[default]
+    Off,
+    /// Whoever has an initial access token
+    Token,
+    /// Everybody: for tests of conformance
+    Open,
+}
+
 impl Default for TenantSettings {
     fn default() -> Self {
         Self {
@@ -69,6 +97,13 @@ impl Default for TenantSettings {
             refresh_idle_seconds: 14 * 86_400,
             refresh_absolute_seconds: 90 * 86_400,
             refresh_grace_seconds: 30,
+            code_seconds: 60,
+            pushed_request_seconds: 60,
+            id_token_seconds: 600,
+            session_idle_seconds: 3_600,
+            session_absolute_seconds: 12 * 3_600,
+            session_remember_seconds: 30 * 86_400,
+            registration: RegistrationPolicy::Off,
             signing_alg: Algorithm::Es256,
             key_rotation_seconds: 30 * 86_400,
             key_publish_ahead_seconds: 3_600,

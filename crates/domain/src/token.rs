@@ -6,6 +6,7 @@ use grantor_oauth_types::name::{RealmName, UserName};
 use grantor_oauth_types::scope::{ScopeToken, Scopes};
 
 use crate::client_auth::{ClientRefusal, PresentError};
+use crate::code::CodeRefusal;
 use crate::decision::Refusal;
 use crate::params::{ParamError, Params};
 use crate::refresh::RefreshRefusal;
@@ -35,6 +36,15 @@ pub enum PresentedGrant {
         /// The secret, as typed
         password: String,
     },
+    /// RFC 6749 §4.1.3
+    AuthorizationCode {
+        /// The code
+        code: String,
+        /// As it was sent in the authorization request
+        redirect_uri: Option<String>,
+        /// RFC 7636 §4.5
+        verifier: Option<String>,
+    },
     /// RFC 6749 §6
     RefreshToken(String),
 }
@@ -51,6 +61,7 @@ impl PresentedGrant {
         match self {
             Self::ClientCredentials => GrantType::ClientCredentials,
             Self::Password { .. } => GrantType::Password,
+            Self::AuthorizationCode { .. } => GrantType::AuthorizationCode,
             Self::RefreshToken(_) => GrantType::RefreshToken,
         }
     }
@@ -72,6 +83,13 @@ impl TokenRequest {
                 username: username(params)?,
                 password: params.take("password").ok_or(TokenError::WrongCredentials)?,
             },
+            GrantType::AuthorizationCode => PresentedGrant::AuthorizationCode {
+                code: params.require("code")?,
+                redirect_uri: params.take("redirect_uri"),
+                verifier: params.take("code_verifier"),
+            },
+            // RFC 6749 §4.2: at the authorization endpoint alone.
+            GrantType::Implicit => return Err(TokenError::UnsupportedGrantType),
             GrantType::RefreshToken => {
                 PresentedGrant::RefreshToken(params.require("refresh_token")?)
             }
@@ -127,6 +145,9 @@ pub enum TokenError {
     /// The refresh token is not good
     #[error(transparent)]
     Refresh(#[from] RefreshRefusal),
+    /// The code is not good
+    #[error(transparent)]
+    Code(#[from] CodeRefusal),
     /// The decision function said no
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -171,6 +192,7 @@ impl TokenError {
             }
             Self::WrongCredentials
             | Self::Refresh(_)
+            | Self::Code(_)
             | Self::Refused(Refusal::SubjectDisabled | Refusal::GrantEnded) => {
                 TokenErrorCode::InvalidGrant
             }
@@ -200,6 +222,9 @@ impl TokenError {
                 format!("not allowed: {}", names.join(" "))
             }
             Self::Refresh(_) => "the refresh token is invalid, expired or revoked".to_owned(),
+            Self::Code(_) => {
+                "the code is invalid, expired, used, or was issued for something else".to_owned()
+            }
             other => other.to_string(),
         }
     }

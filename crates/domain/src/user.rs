@@ -5,6 +5,7 @@ mod skeleton;
 use grantor_oauth_types::id::UserId;
 use grantor_oauth_types::name::{ApplicationId, RealmName, TenantName, UserName};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, Kind};
@@ -36,6 +37,75 @@ pub struct User {
     /// Address for notices
     #[serde(default)]
     pub email: Option<String>,
+    /// Whether that address was shown to be the user's
+    #[serde(default)]
+    pub email_verified: bool,
+    /// What else is known of a person
+    #[serde(default)]
+    pub person: Person,
+}
+
+/// The standard claims that are nowhere else. OIDC Core §5.1.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Person {
+    /// Given or first names
+    pub given_name: Option<String>,
+    /// Surnames
+    pub family_name: Option<String>,
+    /// Middle names
+    pub middle_name: Option<String>,
+    /// As friends say
+    pub nickname: Option<String>,
+    /// As the person likes to be called at a client; the sign-in name otherwise
+    pub preferred_username: Option<String>,
+    /// URL of a page about the person
+    pub profile: Option<String>,
+    /// URL of a picture of the person
+    pub picture: Option<String>,
+    /// URL of the person's own page
+    pub website: Option<String>,
+    /// As the person says
+    pub gender: Option<String>,
+    /// `YYYY-MM-DD`, `0000-MM-DD` or `YYYY`
+    pub birthdate: Option<String>,
+    /// A zone of the time zone database
+    pub zoneinfo: Option<String>,
+    /// A language tag (BCP 47)
+    pub locale: Option<String>,
+    /// E.164, with an extension perhaps
+    pub phone_number: Option<String>,
+    /// Whether that number was shown to be the person's
+    pub phone_number_verified: bool,
+    /// Where mail reaches the person
+    pub address: Option<Address>,
+    /// When any of this changed
+    #[schemars(with = "Option<String>")]
+    pub updated_at: Option<Timestamp>,
+}
+
+/// A postal address. OIDC Core §5.1.1.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Address {
+    /// The whole, with line breaks
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub formatted: Option<String>,
+    /// Street, number, and what else is there
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub street_address: Option<String>,
+    /// City
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locality: Option<String>,
+    /// State, province, prefecture
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Zip
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub postal_code: Option<String>,
+    /// Country
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
 }
 
 /// A password hash and where it came from.

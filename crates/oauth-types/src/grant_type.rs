@@ -5,12 +5,16 @@ use crate::word::words;
 words! {
     /// How a client asks for a token.
     GrantType, UnknownGrantType {
+        /// RFC 6749 §4.1
+        AuthorizationCode = "authorization_code",
         /// RFC 6749 §4.4
         ClientCredentials = "client_credentials",
         /// RFC 6749 §6
         RefreshToken = "refresh_token",
         /// RFC 6749 §4.3: only where realm and client allow it.
         Password = "password",
+        /// RFC 6749 §4.2: tokens from the authorization endpoint, where a client is switched to it.
+        Implicit = "implicit",
     }
 }
 

@@ -42,6 +42,8 @@ kinds! {
     Grant, GrantId = "gnt";
     /// "This principal may have this scope."
     Assignment, AssignmentId = "asn";
+    /// A browser that somebody signed in with.
+    Session, SessionId = "ses";
     /// A recorded decision, and the audit event that carries it.
     Decision, DecisionId = "dec";
 }

@@ -10,7 +10,7 @@
 use grantor_crypto::secret::{BearerSecret, SecretKind};
 use grantor_domain::assignment::{Assignment, Principal};
 use grantor_domain::audit::{AuditEvent, AuditOutcome};
-use grantor_domain::client::{Client, Compat, StoredSecret, TokenFormat, TokenProfile};
+use grantor_domain::client::{Client, StoredSecret};
 use grantor_domain::document::{Document as _, DocumentKey};
 use grantor_domain::scope::Scope;
 use grantor_domain::tenant::Tenant;
@@ -179,25 +179,12 @@ fn administrator(
     secret: StoredSecret,
 ) -> Client {
     Client {
-        tenant: tenant.clone(),
-        id: id.clone(),
         name: "First administrator".to_owned(),
-        application: None,
-        enabled: true,
-        auth_method: ClientAuthMethod::ClientSecretBasic,
         secrets: vec![secret],
-        jwks: None,
         grant_types: [GrantType::ClientCredentials].into(),
-        realms: Vec::new(),
         default_scopes: scopes.clone(),
         scopes,
-        audiences: Vec::new(),
-        token_profile: TokenProfile::Rfc9068,
-        token_format: TokenFormat::Jwt,
-        signing_alg: None,
-        access_token_seconds: None,
-        consent_bypass: false,
-        compat: Compat::default(),
+        ..Client::new(tenant.clone(), id.clone(), ClientAuthMethod::ClientSecretBasic)
     }
 }
 

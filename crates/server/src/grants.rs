@@ -100,6 +100,7 @@ async fn by_grant(
             let login = password::Login { realm, username, password };
             password::issue(app, context, client, login, scopes, resource).await
         }
+        PresentedGrant::AuthorizationCode { .. } => Err(TokenError::UnsupportedGrantType.into()),
         PresentedGrant::RefreshToken(token) => {
             refresh_token::issue(app, context, client, &token, scopes, resource).await
         }

@@ -46,7 +46,11 @@ pub fn document(
         introspection_endpoint: at("/oauth2/introspect"),
         revocation_endpoint: at("/oauth2/revoke"),
         response_types_supported: Vec::new(),
-        grant_types_supported: GrantType::ALL.iter().map(ToString::to_string).collect(),
+        grant_types_supported: GrantType::ALL
+            .iter()
+            .filter(|grant| !matches!(grant, GrantType::AuthorizationCode | GrantType::Implicit))
+            .map(ToString::to_string)
+            .collect(),
         scopes_supported: shown,
         token_endpoint_auth_methods_supported: methods(),
         token_endpoint_auth_signing_alg_values_supported: Algorithm::ALL

@@ -16,7 +16,7 @@ use crate::connection::Connection;
 use crate::fault::Fault;
 use crate::lock::Locks;
 use crate::step::Step;
-use crate::{attempts, documents, grants, used};
+use crate::{attempts, documents, grants, sessions, single_use, used};
 
 /// Begins the transaction and loads all claims.
 ///
@@ -59,8 +59,10 @@ fn rank(claim: &Claim) -> (u8, &str, &str, Cow<'_, [u8]>) {
             (1, tenant.as_str(), kind.as_str(), parent.as_bytes().into())
         }
         Claim::Grant(tenant, id) => (2, tenant.as_str(), "", id.bytes().to_vec().into()),
-        Claim::Attempts(tenant, account) => (3, tenant.as_str(), "", account.as_bytes().into()),
-        Claim::Used(kind, value) => (4, "", kind.as_str(), value.into()),
+        Claim::Session(tenant, id) => (3, tenant.as_str(), "", id.bytes().to_vec().into()),
+        Claim::SingleUse(tenant, kind, id) => (4, tenant.as_str(), kind.as_str(), id[..].into()),
+        Claim::Attempts(tenant, account) => (5, tenant.as_str(), "", account.as_bytes().into()),
+        Claim::Used(kind, value) => (6, "", kind.as_str(), value.into()),
     }
 }
 
@@ -74,6 +76,8 @@ fn steps_of(claim: &Claim, locks: &Locks) -> (Option<Step>, Option<Step>) {
             Some(documents::claim_children(tenant, *kind, parent)),
         ),
         Claim::Grant(tenant, id) => (None, Some(grants::claim(tenant, *id))),
+        Claim::Session(tenant, id) => (None, Some(sessions::claim(tenant, *id))),
+        Claim::SingleUse(tenant, kind, id) => (None, Some(single_use::claim(tenant, *kind, *id))),
         Claim::Attempts(tenant, account) => (
             Some(locks.exclusive("attempts", &[tenant.as_str().as_bytes(), account.as_bytes()])),
             Some(attempts::claim(tenant, account)),
@@ -116,6 +120,10 @@ fn read(claim: &Claim, rows: &[Row]) -> Result<Found, StoreError> {
         }
         Claim::Children { kind, .. } => Found::Children(documents::read_children(rows, *kind)?),
         Claim::Grant(..) => Found::Grant(row.map(grants::read).transpose()?.map(Box::new)),
+        Claim::Session(..) => Found::Session(row.map(sessions::read).transpose()?.map(Box::new)),
+        Claim::SingleUse(..) => {
+            Found::SingleUse(row.map(single_use::read).transpose()?.map(Box::new))
+        }
         Claim::Attempts(..) => {
             Found::Attempts(row.map_or(Ok(Attempts::default()), attempts::read)?)
         }

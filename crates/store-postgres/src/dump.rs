@@ -9,7 +9,10 @@ use tokio_postgres::Row;
 use crate::connection::{Connection, Pool};
 use crate::fault::Fault;
 use crate::step::{Step, step};
-use crate::{attempts, audit, changes, column, documents, grants, groups, revocations, used};
+use crate::{
+    attempts, audit, changes, column, documents, grants, groups, revocations, sessions, single_use,
+    used,
+};
 
 /// One moment for all tables, and no limit to how long it takes to read them.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout TO 0; \
@@ -34,8 +37,10 @@ async fn stream(connection: &mut Connection, sink: &Sender<Vec<DumpRow>>) -> Res
         let read = move |row: &Row| documents::read(row, kind).map(Record::from);
         table(connection, documents::dump(kind), read, sink).await?;
     }
-    let tables: [(&str, Read); 8] = [
+    let tables: [(&str, Read); 10] = [
         (grants::DUMP, |row| Ok(Record::Grants(Box::new(grants::read(row)?)))),
+        (sessions::DUMP, |row| Ok(Record::Sessions(Box::new(sessions::read(row)?)))),
+        (single_use::DUMP, |row| Ok(Record::SingleUse(Box::new(single_use::read(row)?)))),
         (attempts::DUMP, |row| {
             let (tenant, account, attempts) = attempts::read_dumped(row)?;
             Ok(Record::Attempts { tenant, account, attempts })
@@ -130,6 +135,9 @@ async fn write(connection: &mut Connection, mut source: DumpSource) -> Result<Ve
 async fn refuse_if_not_empty(connection: &Connection) -> Result<(), Fault> {
     let mut steps: Vec<Step> =
         Kind::ALL.into_iter().map(|kind| step!(documents::any(kind))).collect();
+    for sql in [sessions::ANY, single_use::ANY] {
+        steps.push(step!(sql));
+    }
     for sql in [grants::ANY, attempts::ANY, used::ANY, changes::ANY, revocations::ANY, audit::ANY] {
         steps.push(step!(sql));
     }
@@ -158,6 +166,8 @@ fn load_steps(record: Record) -> Result<Vec<Step>, StoreError> {
     Ok(match record {
         Record::Document(record) => load_document(record)?,
         Record::Grants(grant) => vec![grants::open(*grant)],
+        Record::Sessions(session) => vec![sessions::put(*session)],
+        Record::SingleUse(value) => vec![single_use::open(*value)],
         Record::Attempts { tenant, account, attempts } => {
             vec![attempts::set(&tenant, &account, attempts)]
         }

@@ -19,7 +19,9 @@ use crate::connection::Connection;
 use crate::fault::Fault;
 use crate::lock::Locks;
 use crate::step::Step;
-use crate::{attempts, audit, changes, documents, grants, groups, revocations, used};
+use crate::{
+    attempts, audit, changes, documents, grants, groups, revocations, sessions, single_use, used,
+};
 
 /// Effects, sorted by how they are written.
 #[derive(Debug, Default)]
@@ -58,6 +60,14 @@ impl Plan {
             Effect::UpdateGrant(grant) => self.others.push(grants::update(*grant)),
             Effect::EndGrants { tenant, user, client, at } => {
                 self.others.push(grants::end(&tenant, user, client, at));
+            }
+            Effect::PutSession(session) => self.others.push(sessions::put(*session)),
+            Effect::EndSessions { tenant, user, except, at } => {
+                self.others.push(sessions::end(&tenant, user, except, at));
+            }
+            Effect::OpenSingleUse(value) => self.others.push(single_use::open(*value)),
+            Effect::Spend(tenant, kind, id, at) => {
+                self.others.push(single_use::spend(&tenant, kind, id, at));
             }
             Effect::Revoke(revocation) => {
                 self.revoked.push((self.documents.len(), *revocation));

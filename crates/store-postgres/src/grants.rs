@@ -17,7 +17,7 @@ macro_rules! columns {
     () => {
         "tenant, id, client, \"user\", realm, scopes, audiences, created, expires, generation, \
          digest, idle_expires, previous_digest, previous_rotated, previous_sealed, ended_at, \
-         ended_why"
+         ended_why, origin"
     };
 }
 
@@ -47,14 +47,14 @@ const INSERT: &str = concat!(
     "INSERT INTO grants (",
     columns!(),
     ") VALUES
-     ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+     ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
 );
 
 // Only what changes in the life of a grant, and none of it is in an index.
 const REPLACE: &str = "
     UPDATE grants SET scopes = $3, audiences = $4, generation = $5, digest = $6,
         idle_expires = $7, previous_digest = $8, previous_rotated = $9, previous_sealed = $10,
-        ended_at = $11, ended_why = $12
+        ended_at = $11, ended_why = $12, origin = $13
     WHERE tenant = $1 AND id = $2";
 
 const END_OF_USER: &str = "
@@ -179,6 +179,11 @@ fn changing(grant: Grant) -> Vec<Value> {
         Box::new(previous_sealed),
         Box::new(grant.ended.map(|end| micros(end.at))),
         Box::new(grant.ended.map(|end| end_text(end.why))),
+        Box::new(
+            grant.origin.map(|origin| {
+                serde_json::to_string(&origin).expect("an origin has string keys only")
+            }),
+        ),
     ]
 }
 
@@ -222,6 +227,9 @@ pub(crate) fn read(row: &Row) -> Result<Grant, StoreError> {
             previous: previous(row)?,
         },
         ended: ended(row)?,
+        origin: get::<Option<&str>>(row, "origin")?
+            .map(|text| serde_json::from_str(text).map_err(|_| corrupt("origin")))
+            .transpose()?,
     })
 }
 

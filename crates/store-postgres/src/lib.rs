@@ -38,11 +38,13 @@ use grantor_domain::audit::AuditEvent;
 use grantor_domain::document::{DocumentKey, StoredDocument};
 use grantor_domain::grant::Grant;
 use grantor_domain::revocation::Revocation;
-use grantor_oauth_types::id::{DecisionId, GrantId, GroupId, UserId};
+use grantor_domain::session::Session;
+use grantor_domain::single_use::{SingleUse, SingleUseKind};
+use grantor_oauth_types::id::{DecisionId, GrantId, GroupId, SessionId, UserId};
 use grantor_oauth_types::name::TenantName;
 use grantor_store::{
     AuditQuery, AuditRow, Change, Checkpoint, CheckpointSigner, DocumentQuery, DumpRow, DumpSource,
-    GrantQuery, Operation, PURGE_AFTER, Store, StoreError,
+    GrantQuery, Operation, PURGE_AFTER, SessionQuery, Store, StoreError,
 };
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -69,6 +71,8 @@ mod lock;
 mod migrate;
 mod outage;
 mod revocations;
+mod sessions;
+mod single_use;
 mod step;
 mod tls;
 mod transact;
@@ -183,6 +187,28 @@ impl Store for PostgresStore {
         self.rows(grants::page(query)).await?.iter().map(grants::read).collect()
     }
 
+    async fn session(
+        &self,
+        tenant: &TenantName,
+        id: SessionId,
+    ) -> Result<Option<Session>, StoreError> {
+        self.rows(sessions::find(tenant, id)).await?.first().map(sessions::read).transpose()
+    }
+
+    async fn sessions(&self, query: &SessionQuery) -> Result<Vec<Session>, StoreError> {
+        self.rows(sessions::page(query)).await?.iter().map(sessions::read).collect()
+    }
+
+    async fn single_use(
+        &self,
+        tenant: &TenantName,
+        kind: SingleUseKind,
+        id: [u8; 16],
+    ) -> Result<Option<SingleUse>, StoreError> {
+        let rows = self.rows(single_use::find(tenant, kind, id)).await?;
+        rows.first().map(single_use::read).transpose()
+    }
+
     async fn changes(&self, after: i64, limit: usize) -> Result<Vec<Change>, StoreError> {
         self.rows(changes::after(after, limit)).await?.iter().map(changes::read).collect()
     }
@@ -234,6 +260,8 @@ impl Store for PostgresStore {
         // One short transaction for each sort: nobody waits behind all of them.
         for step in [
             grants::purge(micros(over), limit),
+            sessions::purge(micros(over), limit),
+            single_use::purge(micros(over), limit),
             attempts::purge(over.as_second(), limit),
             used::purge(micros(over), limit),
             revocations::purge(micros(over), limit),

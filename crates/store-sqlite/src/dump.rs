@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use tokio::sync::mpsc::Sender;
 
 use crate::fault::Fault;
-use crate::{attempts, audit, changes, documents, grants, revocations, used};
+use crate::{attempts, audit, changes, documents, grants, revocations, sessions, single_use, used};
 
 /// How many rows travel together.
 const CHUNK: usize = 500;
@@ -31,6 +31,8 @@ pub(crate) fn dump(db: &Connection, sink: &Sender<Vec<DumpRow>>) -> Result<(), F
         documents::each(db, kind, |stored| chunks.add(&stored.into()))?;
     }
     grants::each(db, |grant| chunks.add(&Record::Grants(Box::new(grant))))?;
+    sessions::each(db, |session| chunks.add(&Record::Sessions(Box::new(session))))?;
+    single_use::each(db, |value| chunks.add(&Record::SingleUse(Box::new(value))))?;
     attempts::each(db, |tenant, account, attempts| {
         chunks.add(&Record::Attempts { tenant, account, attempts })
     })?;
@@ -133,6 +135,8 @@ fn load_record(db: &Connection, record: Record) -> Result<(), Fault> {
     match record {
         Record::Document(document) => documents::load(db, &document.into()),
         Record::Grants(grant) => grants::open(db, &grant),
+        Record::Sessions(session) => sessions::put(db, &session),
+        Record::SingleUse(value) => single_use::open(db, &value),
         Record::Attempts { tenant, account, attempts } => {
             attempts::set(db, &tenant, &account, attempts)
         }

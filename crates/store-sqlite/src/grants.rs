@@ -1,7 +1,9 @@
 //! Grants: one row per delegation, updated in place.
 
 use grantor_crypto::digest::SecretDigest;
-use grantor_domain::grant::{EndReason, Grant, GrantEnd, PreviousRefresh, RefreshState};
+use grantor_domain::grant::{
+    EndReason, Grant, GrantEnd, GrantOrigin, PreviousRefresh, RefreshState,
+};
 use grantor_oauth_types::id::{GrantId, Id, UserId};
 use grantor_oauth_types::name::{ClientId, RealmName, TenantName};
 use grantor_oauth_types::scope::Scopes;
@@ -10,13 +12,13 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, ToSql, params};
 
 use crate::column::{self, Checksum, micros};
-use crate::fault::Fault;
+use crate::fault::{Fault, corrupt};
 
 macro_rules! columns {
     () => {
         "tenant, id, client, \"user\", realm, scopes, audiences, created, expires, generation, \
          digest, idle_expires, previous_digest, previous_rotated, previous_sealed, ended_at, \
-         ended_why, checksum"
+         ended_why, checksum, origin"
     };
 }
 
@@ -60,7 +62,7 @@ const INSERT: &str = concat!(
     "INSERT INTO grants (",
     columns!(),
     ") VALUES
-     (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
+     (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
 );
 
 // Only what changes in the life of a grant: the rest is compared, so that nothing in an index
@@ -68,7 +70,7 @@ const INSERT: &str = concat!(
 const REPLACE: &str = "
     UPDATE grants SET scopes = ?6, audiences = ?7, generation = ?10, digest = ?11,
         idle_expires = ?12, previous_digest = ?13, previous_rotated = ?14, previous_sealed = ?15,
-        ended_at = ?16, ended_why = ?17, checksum = ?18
+        ended_at = ?16, ended_why = ?17, checksum = ?18, origin = ?19
     WHERE tenant = ?1 AND id = ?2 AND client = ?3 AND \"user\" = ?4 AND realm = ?5
         AND created = ?8 AND expires = ?9";
 
@@ -258,6 +260,7 @@ fn write(db: &Connection, sql: &str, grant: &Grant) -> Result<usize, Fault> {
         grant.ended.map(|end| micros(end.at)),
         grant.ended.map(|end| reason_text(end.why)),
         checksum(grant, &audiences),
+        grant.origin.as_ref().map(origin_text),
     ])?)
 }
 
@@ -279,6 +282,7 @@ fn read(row: &Row<'_>) -> Result<Grant, Fault> {
             previous: previous(row)?,
         },
         ended: end_of(row)?,
+        origin: origin(row)?,
     };
     column::verify(row, checksum(&grant, &audiences_text(&grant.audiences)), "a grant")?;
     Ok(grant)
@@ -291,6 +295,15 @@ fn previous(row: &Row<'_>) -> Result<Option<PreviousRefresh>, Fault> {
         rotated,
         sealed_successor: row.get("previous_sealed")?,
     }))
+}
+
+fn origin(row: &Row<'_>) -> Result<Option<GrantOrigin>, Fault> {
+    let Some(text) = row.get::<_, Option<String>>("origin")? else { return Ok(None) };
+    serde_json::from_str(&text).map(Some).map_err(|_| corrupt("origin"))
+}
+
+fn origin_text(origin: &GrantOrigin) -> String {
+    serde_json::to_string(origin).expect("an origin has string keys only")
 }
 
 fn end_of(row: &Row<'_>) -> Result<Option<GrantEnd>, Fault> {
@@ -338,6 +351,9 @@ fn checksum(grant: &Grant, audiences: &str) -> [u8; 8] {
     }
     if let Some(end) = grant.ended {
         sum = sum.number(micros(end.at)).text(reason_text(end.why));
+    }
+    if let Some(origin) = &grant.origin {
+        sum = sum.text(&origin_text(origin));
     }
     sum.finish()
 }

@@ -24,11 +24,13 @@ use grantor_domain::audit::AuditEvent;
 use grantor_domain::document::{DocumentKey, StoredDocument};
 use grantor_domain::grant::Grant;
 use grantor_domain::revocation::Revocation;
-use grantor_oauth_types::id::{DecisionId, GrantId, GroupId, UserId};
+use grantor_domain::session::Session;
+use grantor_domain::single_use::{SingleUse, SingleUseKind};
+use grantor_oauth_types::id::{DecisionId, GrantId, GroupId, SessionId, UserId};
 use grantor_oauth_types::name::TenantName;
 use grantor_store::{
     AuditQuery, AuditRow, Change, Checkpoint, CheckpointSigner, DocumentQuery, DumpRow, DumpSource,
-    GrantQuery, Operation, PURGE_AFTER, Store, StoreError,
+    GrantQuery, Operation, PURGE_AFTER, SessionQuery, Store, StoreError,
 };
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -53,6 +55,8 @@ mod queue;
 mod reader;
 mod revocations;
 mod schema;
+mod sessions;
+mod single_use;
 mod used;
 mod writer;
 
@@ -232,6 +236,28 @@ impl Store for SqliteStore {
         self.readers.page(query.limit, move |db| grants::page(db, &query)).await
     }
 
+    async fn session(
+        &self,
+        tenant: &TenantName,
+        id: SessionId,
+    ) -> Result<Option<Session>, StoreError> {
+        self.readers.point(|db| sessions::find(db, tenant, id))
+    }
+
+    async fn sessions(&self, query: &SessionQuery) -> Result<Vec<Session>, StoreError> {
+        let query = query.clone();
+        self.readers.page(query.limit, move |db| sessions::page(db, &query)).await
+    }
+
+    async fn single_use(
+        &self,
+        tenant: &TenantName,
+        kind: SingleUseKind,
+        id: [u8; 16],
+    ) -> Result<Option<SingleUse>, StoreError> {
+        self.readers.point(|db| single_use::find(db, tenant, kind, &id))
+    }
+
     async fn changes(&self, after: i64, limit: usize) -> Result<Vec<Change>, StoreError> {
         self.readers.page(limit, move |db| changes::after(db, after, limit)).await
     }
@@ -278,6 +304,8 @@ impl Store for SqliteStore {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.task(move |db| {
             Ok(grants::purge(db, micros(over), limit)?
+                + sessions::purge(db, micros(over), limit)?
+                + single_use::purge(db, micros(over), limit)?
                 + attempts::purge(db, over.as_second(), limit)?
                 + used::purge(db, micros(over), limit)?
                 + revocations::purge(db, micros(over), limit)?

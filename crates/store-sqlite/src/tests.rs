@@ -25,6 +25,8 @@ fn all_sql() -> Vec<&'static str> {
     let mut all = documents::all_sql();
     all.extend(groups::ALL_SQL);
     all.extend(grants::ALL_SQL);
+    all.extend(sessions::ALL_SQL);
+    all.extend(single_use::ALL_SQL);
     all.extend(attempts::ALL_SQL);
     all.extend(used::ALL_SQL);
     all.extend(changes::ALL_SQL);
@@ -60,7 +62,12 @@ fn plan(db: &Connection, sql: &str) -> String {
 fn lists_are_found_through_their_indexes() {
     let folder = tempfile::tempdir().unwrap();
     let db = schema::open(&folder.path().join("a.db"), Synchronous::Full).unwrap();
-    for (sql, index) in grants::PLANS.into_iter().chain(audit::PLANS) {
+    for (sql, index) in grants::PLANS
+        .into_iter()
+        .chain(audit::PLANS)
+        .chain(sessions::PLANS)
+        .chain(single_use::PLANS)
+    {
         let plan = plan(&db, sql);
         assert!(plan.contains(index), "{sql}: {plan}");
     }

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::fault::Fault;
 use crate::queue::Queue;
-use crate::{attempts, audit, documents, grants, revocations, used};
+use crate::{attempts, audit, documents, grants, revocations, sessions, single_use, used};
 
 /// The most operations in one commit. Beyond this the commit is no longer what costs.
 pub(crate) const BATCH: usize = 256;
@@ -343,6 +343,12 @@ fn claimed(db: &Connection, claim: &Claim) -> Result<Found, Fault> {
             Found::Children(documents::children(db, tenant, *kind, parent)?)
         }
         Claim::Grant(tenant, id) => Found::Grant(grants::find(db, tenant, *id)?.map(Box::new)),
+        Claim::Session(tenant, id) => {
+            Found::Session(sessions::find(db, tenant, *id)?.map(Box::new))
+        }
+        Claim::SingleUse(tenant, kind, id) => {
+            Found::SingleUse(single_use::find(db, tenant, *kind, id)?.map(Box::new))
+        }
         Claim::Attempts(tenant, account) => Found::Attempts(attempts::find(db, tenant, account)?),
         Claim::Used(kind, value) => Found::Used(used::find(db, *kind, value)?),
     })
@@ -358,6 +364,12 @@ fn write_effects(db: &Connection, effects: &Effects) -> Result<(), Fault> {
             Effect::EndGrants { tenant, user, client, at } => {
                 grants::end(db, tenant, *user, client.as_ref(), *at)
             }
+            Effect::PutSession(session) => sessions::put(db, session),
+            Effect::EndSessions { tenant, user, except, at } => {
+                sessions::end(db, tenant, *user, *except, *at)
+            }
+            Effect::OpenSingleUse(value) => single_use::open(db, value),
+            Effect::Spend(tenant, kind, id, at) => single_use::spend(db, tenant, *kind, id, *at),
             Effect::Revoke(revocation) => revocations::append(db, revocation),
             Effect::SetAttempts(tenant, account, attempts) => {
                 attempts::set(db, tenant, account, *attempts)

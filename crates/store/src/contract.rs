@@ -19,6 +19,8 @@ pub mod isolation;
 pub mod limits;
 pub mod sample;
 pub mod sequences;
+pub mod sessions;
+pub mod single_use;
 pub mod upkeep;
 
 /// An empty store, and what must live as long as it does (its folder, its schema).
@@ -75,6 +77,18 @@ macro_rules! store_contract {
                 sec_163_a_grant_is_found_in_its_tenant_only,
                 grants_end_by_user_by_client_and_by_both,
                 every_grant_of_a_client_ends_however_many_there_are,
+            }
+            sessions {
+                a_session_reads_back_in_every_stage,
+                sessions_are_listed_newest_first,
+                sessions_of_a_user_end_but_for_one,
+                sec_163_a_session_is_found_in_its_tenant_only,
+            }
+            single_use {
+                a_single_use_value_reads_back_before_and_after,
+                rel_018_sec_047_of_many_that_spend_one_value_exactly_one_does,
+                sec_049_kinds_of_single_use_values_are_spaces_of_their_own,
+                a_value_is_opened_once,
             }
             limits {
                 rel_021_no_more_attempts_are_looked_at_than_are_free,

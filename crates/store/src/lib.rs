@@ -31,8 +31,10 @@ use grantor_domain::audit::AuditEvent;
 use grantor_domain::document::{Document, DocumentKey, Kind, StoredDocument, Versioned};
 use grantor_domain::grant::Grant;
 use grantor_domain::revocation::Revocation;
+use grantor_domain::session::Session;
+use grantor_domain::single_use::{SingleUse, SingleUseKind};
 use grantor_domain::throttle::Attempts;
-use grantor_oauth_types::id::{DecisionId, GrantId, GroupId, UserId};
+use grantor_oauth_types::id::{DecisionId, GrantId, GroupId, SessionId, UserId};
 use grantor_oauth_types::name::TenantName;
 use jiff::{SignedDuration, Timestamp};
 
@@ -44,7 +46,7 @@ mod query;
 pub mod record;
 
 pub use error::StoreError;
-pub use query::{AuditQuery, DocumentQuery, GrantQuery};
+pub use query::{AuditQuery, DocumentQuery, GrantQuery, SessionQuery};
 
 /// A backend.
 #[async_trait]
@@ -74,6 +76,24 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Lists grants, newest first, behind a cursor.
     async fn grants(&self, query: &GrantQuery) -> Result<Vec<Grant>, StoreError>;
+
+    /// Finds a session.
+    async fn session(
+        &self,
+        tenant: &TenantName,
+        id: SessionId,
+    ) -> Result<Option<Session>, StoreError>;
+
+    /// Lists the sessions of a user, newest first, behind a cursor.
+    async fn sessions(&self, query: &SessionQuery) -> Result<Vec<Session>, StoreError>;
+
+    /// Finds a single-use value. Whoever wants to spend it claims it.
+    async fn single_use(
+        &self,
+        tenant: &TenantName,
+        kind: SingleUseKind,
+        id: [u8; 16],
+    ) -> Result<Option<SingleUse>, StoreError>;
 
     /// The change sequence behind `after`, oldest first.
     async fn changes(&self, after: i64, limit: usize) -> Result<Vec<Change>, StoreError>;
@@ -108,7 +128,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     async fn checkpoints(&self, after: i64, limit: usize) -> Result<Vec<Checkpoint>, StoreError>;
 
     /// Deletes up to `limit` rows of each sort that no answer can depend on any more: grants,
-    /// revocations, marks and counters that were over [`PURGE_AFTER`] before `now`, and all but
+    /// sessions, single-use values, revocations, marks and counters that were over [`PURGE_AFTER`] before `now`, and all but
     /// the newest [`KEPT_CHANGES`] changes. Audit rows stay. Returns how many were deleted.
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
@@ -197,6 +217,10 @@ pub enum Claim {
     },
     /// A grant
     Grant(TenantName, GrantId),
+    /// A session
+    Session(TenantName, SessionId),
+    /// A single-use value, by its lookup id
+    SingleUse(TenantName, SingleUseKind, [u8; 16]),
     /// The failure counter of an account
     Attempts(TenantName, String),
     /// A mark that something was used: present if it was and is still remembered
@@ -241,6 +265,10 @@ pub enum Found {
     Children(Vec<StoredDocument>),
     /// Under [`Claim::Grant`]
     Grant(Option<Box<Grant>>),
+    /// Under [`Claim::Session`]
+    Session(Option<Box<Session>>),
+    /// Under [`Claim::SingleUse`]
+    SingleUse(Option<Box<SingleUse>>),
     /// Under [`Claim::Attempts`]; zero when there is no counter
     Attempts(Attempts),
     /// Under [`Claim::Used`]
@@ -303,6 +331,22 @@ impl Claimed {
         }
     }
 
+    /// The session found under the claim with this number.
+    pub fn session(&self, claim: usize) -> Option<&Session> {
+        match &self.found[claim] {
+            Found::Session(session) => session.as_deref(),
+            other => unreachable!("claim {claim} is no session but {other:?}"),
+        }
+    }
+
+    /// The single-use value found under the claim with this number.
+    pub fn single_use(&self, claim: usize) -> Option<&SingleUse> {
+        match &self.found[claim] {
+            Found::SingleUse(value) => value.as_deref(),
+            other => unreachable!("claim {claim} is no single-use value but {other:?}"),
+        }
+    }
+
     /// The counter found under the claim with this number.
     pub fn attempts(&self, claim: usize) -> Attempts {
         match &self.found[claim] {
@@ -346,6 +390,23 @@ pub enum Effect {
         /// When
         at: Timestamp,
     },
+    /// Adds or replaces a session; whose it is never changes
+    PutSession(Box<Session>),
+    /// Ends every live session of a user but one, at this moment
+    EndSessions {
+        /// Whose
+        tenant: TenantName,
+        /// Of which user
+        user: UserId,
+        /// Not this one
+        except: Option<SessionId>,
+        /// When
+        at: Timestamp,
+    },
+    /// Adds a single-use value
+    OpenSingleUse(Box<SingleUse>),
+    /// Marks a single-use value that was claimed as spent, at this moment
+    Spend(TenantName, SingleUseKind, [u8; 16], Timestamp),
     /// Appends to the revocation sequence of its tenant
     Revoke(Box<Revocation>),
     /// Keeps a counter; a zero count deletes it

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
+use grantor_crypto::digest::SecretDigest;
 use grantor_domain::grant::Grant;
+use grantor_domain::single_use::{SingleUse, SingleUseBody};
 use grantor_domain::throttle::{Attempt, Attempts};
 use grantor_oauth_types::id::GrantId;
 use grantor_oauth_types::name::TenantName;
@@ -44,6 +46,30 @@ pub async fn judge_grant<T: Send + 'static>(
 ) -> Result<T, StoreError> {
     let claims = vec![Claim::Grant(tenant.clone(), grant)];
     judge(store, claims, move |claimed| Ok(rule(claimed.grant(0)))).await
+}
+
+/// Spends a single-use value of a kind, if its digest is right and it still can be; hands out what
+/// it stands for. Of many at once exactly one gets it (SEC-047).
+pub async fn spend<B: SingleUseBody + Send + 'static>(
+    store: &dyn Store,
+    tenant: &TenantName,
+    id: [u8; 16],
+    digest: SecretDigest,
+    now: Timestamp,
+) -> Result<Option<B>, StoreError> {
+    let claims = vec![Claim::SingleUse(tenant.clone(), B::KIND, id)];
+    let tenant = tenant.clone();
+    judge(store, claims, move |claimed| {
+        let live = |found: &&SingleUse| {
+            found.digest == digest && found.spent.is_none() && now < found.expires
+        };
+        let Some(found) = claimed.single_use(0).filter(live) else {
+            return Ok((None, Effects::NONE));
+        };
+        let body = found.decode().map_err(|e| StoreError::Corrupt(e.to_string()))?;
+        Ok((Some(body), Effect::Spend(tenant.clone(), B::KIND, id, now).into()))
+    })
+    .await
 }
 
 /// Counts an attempt on an account before its secret is looked at, so that of many at once no

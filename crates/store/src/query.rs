@@ -1,7 +1,7 @@
 //! What lists are asked with. Each is bounded.
 
 use grantor_domain::document::{Document, Kind};
-use grantor_oauth_types::id::{DecisionId, GrantId, UserId};
+use grantor_oauth_types::id::{DecisionId, GrantId, SessionId, UserId};
 use grantor_oauth_types::name::{ClientId, TenantName};
 
 /// Documents of one kind and tenant, ordered by id.
@@ -51,6 +51,19 @@ pub struct GrantQuery {
     pub client: Option<ClientId>,
     /// Only those older than this one (exclusive)
     pub before: Option<GrantId>,
+    /// At most
+    pub limit: usize,
+}
+
+/// Sessions of a user, newest first, ended ones too.
+#[derive(Clone, Debug)]
+pub struct SessionQuery {
+    /// Whose
+    pub tenant: TenantName,
+    /// Of which user
+    pub user: UserId,
+    /// Only those older than this one (exclusive)
+    pub before: Option<SessionId>,
     /// At most
     pub limit: usize,
 }

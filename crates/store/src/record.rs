@@ -3,6 +3,8 @@
 use grantor_domain::document::{Kind, StoredDocument};
 use grantor_domain::grant::Grant;
 use grantor_domain::revocation::Revocation;
+use grantor_domain::session::Session;
+use grantor_domain::single_use::SingleUse;
 use grantor_domain::throttle::Attempts;
 use grantor_oauth_types::id::DecisionId;
 use grantor_oauth_types::name::TenantName;
@@ -20,6 +22,10 @@ pub enum Record {
     Document(DocumentRecord),
     /// A grant with its refresh token
     Grants(Box<Grant>),
+    /// A session
+    Sessions(Box<Session>),
+    /// A single-use value
+    SingleUse(Box<SingleUse>),
     /// A failure counter
     Attempts {
         /// Whose

@@ -109,6 +109,7 @@ fn fact(step: &Step, record: &RecordedDecision) -> String {
         By::ClientGrantTypes => format!("client {client}: grant_types"),
         By::RealmPasswordGrant => format!("realm {realm}: password_grant"),
         By::ClientPasswordGrant => format!("client {client}: compat.password_grant"),
+        By::ClientImplicit => format!("client {client}: compat.implicit"),
         By::ClientAuthMethod => format!("client {client}: auth_method"),
         By::ClientRealms => format!("client {client}: realms"),
         By::ClientScopes => format!("client {client}: scopes"),
@@ -145,6 +146,7 @@ fn remedy(step: &Step, record: &RecordedDecision) -> Option<String> {
         }
         By::RealmPasswordGrant => format!("allow the password grant in realm {realm}"),
         By::ClientPasswordGrant => format!("set compat.password_grant on client {client}"),
+        By::ClientImplicit => format!("set compat.implicit on client {client}"),
         By::ClientAuthMethod => format!("register client {client} as a confidential client"),
         By::ClientRealms => format!("add realm {realm} to client {client}"),
         By::ClientScopes => format!("add {scope} to the scopes of client {client}"),

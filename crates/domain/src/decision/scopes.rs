@@ -52,7 +52,7 @@ pub(super) fn allowed_for_client<'a>(
                 exceeding.push(token.clone());
             }
             Err((rule, by)) => {
-                trace.note(rule, Some(token), by, refused(ask));
+                trace.note(rule, Some(token), by, refused(ask, facts));
                 missing.push(token.clone());
             }
         }
@@ -60,7 +60,7 @@ pub(super) fn allowed_for_client<'a>(
     if !exceeding.is_empty() {
         return Err(Refusal::ScopeExceedsGrant { scopes: exceeding });
     }
-    if !missing.is_empty() && refused(ask) == Verdict::Refuse {
+    if !missing.is_empty() && refused(ask, facts) == Verdict::Refuse {
         return Err(Refusal::ScopeForbidden { scopes: missing });
     }
     if let Some(resource) = &ask.resource {
@@ -71,13 +71,14 @@ pub(super) fn allowed_for_client<'a>(
 
 /// What a rule says that does not hold: no. But a refresh that names no scope keeps what still
 /// holds, and leaves out the rest (SEC-066).
-fn refused(ask: &Ask) -> Verdict {
-    if renews(ask) { Verdict::Drop } else { Verdict::Refuse }
+fn refused(ask: &Ask, facts: &Facts<'_>) -> Verdict {
+    if renews(ask, facts) { Verdict::Drop } else { Verdict::Refuse }
 }
 
-/// Whether this is a refresh for whatever the grant still carries.
-fn renews(ask: &Ask) -> bool {
-    ask.grant_type == GrantType::RefreshToken && ask.scopes.as_ref().is_none_or(Scopes::is_empty)
+/// Whether this is a refresh, or the redemption of a code, for whatever was granted and still holds.
+fn renews(ask: &Ask, facts: &Facts<'_>) -> bool {
+    let given = facts.grant.is_some() || ask.grant_type == GrantType::RefreshToken;
+    given && ask.scopes.as_ref().is_none_or(Scopes::is_empty)
 }
 
 fn foresee_one<'a>(token: &ScopeToken, facts: &Facts<'a>) -> Result<&'a Scope, (Rule, By)> {
@@ -125,7 +126,7 @@ pub(super) fn granted(
             grant_one(scope, facts, now)
         };
         if verdict == Verdict::Refuse {
-            verdict = refused(ask);
+            verdict = refused(ask, facts);
         }
         trace.note(rule, Some(&scope.token), by, verdict);
         match verdict {
@@ -138,7 +139,7 @@ pub(super) fn granted(
         return Err(Refusal::ScopeForbidden { scopes: forbidden });
     }
     // A grant of which nothing holds any more is over (SEC-065, SEC-066).
-    let over = renews(ask) && granted.is_empty() && !dropped.is_empty();
+    let over = renews(ask, facts) && granted.is_empty() && !dropped.is_empty();
     trace.check(Rule::GrantLive, By::Grant, !over, Refusal::GrantEnded)?;
     Ok((granted, dropped))
 }

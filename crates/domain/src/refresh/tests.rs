@@ -46,6 +46,7 @@ fn grant() -> Grant {
             previous: None,
         },
         ended: None,
+        origin: None,
     }
 }
 

@@ -1,5 +1,8 @@
 //! Clients. RFC 7591 §2; SEC-052, SEC-059, SEC-154, SEC-155, SEC-160, `security.md` N.
 
+mod metadata;
+
+use grantor_crypto::jwe::EncryptionKey;
 use grantor_crypto::jwk::PublicJwk;
 use grantor_oauth_types::client_auth::ClientAuthMethod;
 use grantor_oauth_types::grant_type::GrantType;
@@ -44,6 +47,7 @@ impl Entry for Client {
         if let Some(seconds) = self.access_token_seconds {
             flaws.range("/access_token_seconds", seconds, 1, LONGEST_ACCESS);
         }
+        metadata::check(self, &mut flaws);
         check_credentials(self, known, &mut flaws);
         check_grants(self, &mut flaws);
         flaws.done()
@@ -59,16 +63,16 @@ fn check_credentials(client: &Client, known: &Known, flaws: &mut Flaws) {
     let live = client.secrets.iter().filter(|s| s.expires.is_none_or(|end| known.now < end));
     let few = live.count() <= MAX_LIVE_SECRETS;
     flaws.demand(few, "/secrets", Reason::TooMany(MAX_LIVE_SECRETS));
-    match &client.jwks {
-        None => {
+    match (&client.jwks, &client.jwks_uri) {
+        (None, None) => {
             let reason = Reason::Conflict("private_key_jwt needs the public keys of the client");
             flaws.demand(!key, "/jwks", reason);
         }
-        Some(jwks) => {
-            let reason = Reason::Conflict("only private_key_jwt uses keys of the client");
-            flaws.demand(key, "/jwks", reason);
-            check_keys(jwks, flaws);
+        (Some(_), Some(_)) => {
+            flaws.add("/jwks_uri", Reason::Conflict("keys are given or fetched, not both"));
         }
+        (Some(jwks), None) => check_keys(jwks, flaws),
+        (None, Some(_)) => {}
     }
 }
 
@@ -91,11 +95,17 @@ fn check_keys(jwks: &serde_json::Value, flaws: &mut Flaws) {
     }
     let mut names = Vec::new();
     for (at, key) in keys.iter().enumerate() {
-        match PublicJwk::from_value(key) {
-            Ok(key) => names.push(key.kid().map(ToOwned::to_owned)),
-            Err(error) => {
-                flaws.add(format!("/jwks/keys/{at}"), Reason::Key(error.to_string()));
-            }
+        // A key that things are encrypted for is as public, and checked when it is used.
+        let for_encryption = key.get("use").and_then(serde_json::Value::as_str) == Some("enc");
+        let read =
+            match for_encryption {
+                true => EncryptionKey::from_jwk(key)
+                    .map(|key| names.push(key.kid().map(ToOwned::to_owned))),
+                false => PublicJwk::from_value(key)
+                    .map(|key| names.push(key.kid().map(ToOwned::to_owned))),
+            };
+        if let Err(error) = read {
+            flaws.add(format!("/jwks/keys/{at}"), Reason::Key(error.to_string()));
         }
     }
     let apart = names.iter().enumerate().all(|(at, name)| !names[..at].contains(name));

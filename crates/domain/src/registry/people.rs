@@ -8,8 +8,9 @@ use crate::client::Client;
 use crate::document::Document as _;
 use crate::group::{Group, MemberRef};
 use crate::realm::Realm;
+use crate::redirect_uri::check_https;
 use crate::scope::{GrantRule, Scope};
-use crate::user::User;
+use crate::user::{Address, Person, User};
 
 impl Entry for User {
     fn wants(&self) -> Vec<Want> {
@@ -31,6 +32,7 @@ impl Entry for User {
         if let Some(name) = &self.display_name {
             flaws.line("/display_name", name, NAME);
         }
+        check_person(&self.person, &mut flaws);
         if let Some(email) = &self.email {
             flaws.demand(is_email(email), "/email", Reason::Form("an e-mail address"));
         }
@@ -43,6 +45,61 @@ impl Entry for User {
             flaws.demand(known_kind, &format!("/passwords/{at}/hash"), reason);
         }
         flaws.done()
+    }
+}
+
+/// What the standard claims look like (OIDC Core §5.1): nothing empty, so that nothing empty is said.
+fn check_person(person: &Person, flaws: &mut Flaws) {
+    let texts = [
+        ("given_name", &person.given_name),
+        ("family_name", &person.family_name),
+        ("middle_name", &person.middle_name),
+        ("nickname", &person.nickname),
+        ("preferred_username", &person.preferred_username),
+        ("gender", &person.gender),
+        ("zoneinfo", &person.zoneinfo),
+        ("locale", &person.locale),
+        ("phone_number", &person.phone_number),
+    ];
+    for (name, text) in texts {
+        if let Some(text) = text {
+            flaws.name(&format!("/person/{name}"), text, NAME);
+        }
+    }
+    let pages =
+        [("profile", &person.profile), ("picture", &person.picture), ("website", &person.website)];
+    for (name, uri) in pages {
+        let holds = uri.as_deref().is_none_or(|uri| check_https(uri).is_ok());
+        let reason = Reason::Form("an https URI in its canonical spelling");
+        flaws.demand(holds, &format!("/person/{name}"), reason);
+    }
+    if let Some(birthdate) = &person.birthdate {
+        let reason = Reason::Form("YYYY-MM-DD, 0000-MM-DD or YYYY");
+        flaws.demand(is_birthdate(birthdate), "/person/birthdate", reason);
+    }
+    if let Some(address) = &person.address {
+        let Address { formatted, street_address, locality, region, postal_code, country } = address;
+        for part in [formatted, street_address, locality, region, postal_code, country] {
+            if let Some(text) = part {
+                flaws.demand(
+                    !text.is_empty(),
+                    "/person/address",
+                    Reason::Form("texts that are not empty"),
+                );
+                flaws.text("/person/address", text);
+            }
+        }
+    }
+}
+
+/// OIDC Core §5.1.
+fn is_birthdate(text: &str) -> bool {
+    let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
+    match shape.as_str() {
+        "9999" => true,
+        // A year that is not told is 0000, which is a leap year: every day can be.
+        "9999-99-99" => text.parse::<jiff::civil::Date>().is_ok(),
+        _ => false,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::form::{NAME, is_absolute_uri, is_host, is_issuer};
 use super::{
-    Entry, Flaw, Flaws, Known, LONGEST_ACCESS, LONGEST_DEFAULT_ACCESS, LONGEST_GRACE,
-    LONGEST_GRANT, MAX_LIST, Reason, Want,
+    Entry, Flaw, Flaws, Known, LONGEST_ACCESS, LONGEST_CODE, LONGEST_DEFAULT_ACCESS, LONGEST_GRACE,
+    LONGEST_GRANT, LONGEST_PUSHED, MAX_LIST, Reason, Want,
 };
 use crate::document::Document as _;
 use crate::look::{self, Look};
@@ -38,6 +38,13 @@ fn check_settings(settings: &TenantSettings, flaws: &mut Flaws) {
         refresh_idle_seconds: idle,
         refresh_absolute_seconds: absolute,
         refresh_grace_seconds,
+        code_seconds,
+        pushed_request_seconds,
+        id_token_seconds,
+        session_idle_seconds,
+        session_absolute_seconds,
+        session_remember_seconds,
+        registration: _,
         signing_alg: _,
         key_rotation_seconds: rotation,
         key_publish_ahead_seconds: ahead,
@@ -52,6 +59,12 @@ fn check_settings(settings: &TenantSettings, flaws: &mut Flaws) {
     let reason = Reason::Conflict("a refresh token cannot lie idle longer than its grant lasts");
     flaws.demand(idle <= absolute, &at("refresh_idle_seconds"), reason);
     flaws.range(&at("refresh_grace_seconds"), *refresh_grace_seconds, 0, LONGEST_GRACE);
+    flaws.range(&at("code_seconds"), *code_seconds, 1, LONGEST_CODE);
+    flaws.range(&at("pushed_request_seconds"), *pushed_request_seconds, 5, LONGEST_PUSHED);
+    flaws.range(&at("id_token_seconds"), *id_token_seconds, 1, LONGEST_DEFAULT_ACCESS);
+    flaws.range(&at("session_idle_seconds"), *session_idle_seconds, 60, LONGEST_GRANT);
+    flaws.range(&at("session_absolute_seconds"), *session_absolute_seconds, 60, LONGEST_GRANT);
+    flaws.range(&at("session_remember_seconds"), *session_remember_seconds, 0, LONGEST_GRANT);
     flaws.range(&at("key_publish_ahead_seconds"), *ahead, 0, 7 * 86_400);
     if *rotation != 0 {
         flaws.range(&at("key_rotation_seconds"), *rotation, 3_600, LONGEST_GRANT);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::code::CodeRefusal;
 use crate::example::*;
 
 fn parse(body: &str) -> Result<TokenRequest, TokenError> {
@@ -105,6 +106,7 @@ fn every_error() -> Vec<TokenError> {
         TokenError::WrongCredentials,
         TokenError::UnknownRealm,
         TokenError::SlowDown(7),
+        TokenError::Code(CodeRefusal::Unknown),
     ];
     all.extend(client.map(TokenError::Client));
     all.extend(refresh.map(TokenError::Refresh));
@@ -124,13 +126,14 @@ fn number(error: &TokenError) -> usize {
         TokenError::SlowDown(_) => 7,
         TokenError::Refresh(_) => 8,
         TokenError::Refused(_) => 9,
+        TokenError::Code(_) => 10,
     }
 }
 
 /// RFC 6749 §5.2: the characters of `error_description`, and a status that goes with the code.
 #[test]
 fn every_error_has_a_code_and_something_to_say() {
-    let mut seen = [false; 10];
+    let mut seen = [false; 11];
     for error in every_error() {
         seen[number(&error)] = true;
         let (code, description) = (error.code(), error.description());
@@ -140,7 +143,7 @@ fn every_error_has_a_code_and_something_to_say() {
         assert!(description.bytes().all(legal), "{error:?}: {description}");
         assert!(!error.to_string().is_empty());
     }
-    assert_eq!(seen, [true; 10]);
+    assert_eq!(seen, [true; 11]);
 }
 
 #[test]
@@ -151,7 +154,7 @@ fn codes_are_those_of_the_sections() {
         with.map(|error| error.to_string()).collect()
     };
     assert_eq!(code(C::InvalidClient).len(), 8 + 2);
-    assert_eq!(code(C::InvalidGrant).len(), 6 + 3);
+    assert_eq!(code(C::InvalidGrant).len(), 6 + 3 + 1);
     assert_eq!(code(C::UnauthorizedClient).len(), 4);
     assert_eq!(code(C::InvalidScope).len(), 3);
     assert_eq!(code(C::InvalidTarget).len(), 2);

@@ -8,12 +8,12 @@ use grantor_crypto::password::{Hasher, Password};
 use grantor_crypto::secret::{BearerSecret, SecretKind};
 use grantor_domain::application::Application;
 use grantor_domain::assignment::{Assignment, Principal};
-use grantor_domain::client::{Client, Compat, StoredSecret, TokenFormat, TokenProfile};
+use grantor_domain::client::{Client, Compat, StoredSecret, TokenProfile};
 use grantor_domain::document::DocumentKey;
 use grantor_domain::realm::Realm;
 use grantor_domain::resource_type::ResourceType;
 use grantor_domain::scope::{GrantRule, Scope};
-use grantor_domain::user::{StoredPassword, User};
+use grantor_domain::user::{Person, StoredPassword, User};
 use grantor_oauth_types::client_auth::ClientAuthMethod;
 use grantor_oauth_types::grant_type::GrantType;
 use grantor_oauth_types::id::{Id, IdKind, UserId};
@@ -228,6 +228,8 @@ impl Maker {
             }],
             display_name: None,
             email: None,
+            email_verified: false,
+            person: Person::default(),
         };
         Ok((Account { name: name.to_owned(), secret }, user))
     }
@@ -239,29 +241,22 @@ impl Maker {
     ) -> anyhow::Result<(Account, Client)> {
         let secret = BearerSecret::mint(SecretKind::ClientSecret).reveal();
         let client = Client {
-            tenant: self.tenant.clone(),
-            id: ClientId::parse(id)?,
             name: id.to_owned(),
             application,
-            enabled: true,
-            auth_method: ClientAuthMethod::ClientSecretBasic,
             secrets: vec![StoredSecret {
                 digest: self.secrets.client_digest.digest(&secret),
                 created: self.now,
                 expires: None,
             }],
-            jwks: None,
             grant_types: BTreeSet::from([GrantType::Password, GrantType::RefreshToken]),
             realms: vec![RealmName::parse("customers")?],
             scopes: Scopes::parse("uid sales_order.read sales_order.write")?,
-            default_scopes: Scopes::default(),
-            audiences: Vec::new(),
-            token_profile: TokenProfile::Rfc9068,
-            token_format: TokenFormat::Jwt,
-            signing_alg: None,
-            access_token_seconds: None,
-            consent_bypass: false,
             compat: Compat { password_grant: true, any_secret_method: true, ..Compat::default() },
+            ..Client::new(
+                self.tenant.clone(),
+                ClientId::parse(id)?,
+                ClientAuthMethod::ClientSecretBasic,
+            )
         };
         Ok((Account { name: id.to_owned(), secret }, client))
     }

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use axum::extract::State;
 use axum::http::{Method, Response, StatusCode};
 use grantor_crypto::alg::Algorithm;
-use grantor_domain::client::{Client, Compat, StoredSecret, TokenFormat, TokenProfile};
+use grantor_domain::client::{
+    AuthorizationSettings, Client, Compat, LogoutSettings, OpenIdSettings, Presentation,
+    StoredSecret, TokenFormat, TokenProfile,
+};
 use grantor_domain::consent::Consent;
 use grantor_domain::document::{Document as _, DocumentKey, Kind};
 use grantor_domain::params::Params;
@@ -13,6 +16,7 @@ use grantor_domain::revocation::Target;
 use grantor_oauth_types::client_auth::ClientAuthMethod;
 use grantor_oauth_types::grant_type::GrantType;
 use grantor_oauth_types::name::{ApplicationId, ClientId, RealmName, TenantName};
+use grantor_oauth_types::response_type::ResponseType;
 use grantor_oauth_types::scope::{ScopeToken, Scopes};
 use grantor_store::GrantQuery;
 use jiff::Timestamp;
@@ -23,7 +27,9 @@ use super::body::JsonBody;
 use super::description::{Api, Operation};
 use super::hanging::{self, Hanging};
 use super::resource::{Filter, Resource, at_location, by_id, read_new, with_etag};
-use super::schemas::CompatShape;
+use super::schemas::{
+    AuthorizationShape, CompatShape, LogoutShape, OpenIdShape, PresentationShape,
+};
 use super::write::{self, Consequences, revocation};
 use super::{Problem, client_secrets};
 use crate::access::{Caller, ClientRead, ClientWrite, Permission as _, Permit, is_permission};
@@ -58,7 +64,8 @@ pub(crate) struct Body {
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     jwks: Option<serde_json::Value>,
-    /// Only these work: `client_credentials`, `refresh_token`, `password`
+    /// Only these work: `authorization_code`, `client_credentials`, `refresh_token`, `password`,
+    /// `implicit`
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     grant_types: BTreeSet<GrantType>,
@@ -95,6 +102,32 @@ pub(crate) struct Body {
     /// Whether its users are not asked for consent, because the company answers for it
     #[serde(default)]
     consent_bypass: bool,
+    /// Where authorization responses may go
+    #[serde(default)]
+    redirect_uris: Vec<String>,
+    /// What it may ask for at the authorization endpoint; empty is `code`
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    response_types: BTreeSet<ResponseType>,
+    /// Where its public keys are, if it does not register them
+    #[serde(default)]
+    jwks_uri: Option<String>,
+    /// How it may use the authorization endpoint
+    #[serde(default)]
+    #[schema(value_type = AuthorizationShape, required = false)]
+    authorization: AuthorizationSettings,
+    /// What it is told of people, and in which form
+    #[serde(default)]
+    #[schema(value_type = OpenIdShape, required = false)]
+    openid: OpenIdSettings,
+    /// How it hears of the end of a session
+    #[serde(default)]
+    #[schema(value_type = LogoutShape, required = false)]
+    logout: LogoutSettings,
+    /// What people are shown of it
+    #[serde(default)]
+    #[schema(value_type = PresentationShape, required = false)]
+    presentation: Presentation,
     /// Weaker behaviour that old peers need; all off
     #[serde(default)]
     #[schema(value_type = CompatShape, required = false)]
@@ -179,6 +212,13 @@ impl Resource for Clients {
                 signing_alg: client.signing_alg,
                 access_token_seconds: client.access_token_seconds,
                 consent_bypass: client.consent_bypass,
+                redirect_uris: client.redirect_uris,
+                response_types: client.response_types,
+                jwks_uri: client.jwks_uri,
+                authorization: client.authorization,
+                openid: client.openid,
+                logout: client.logout,
+                presentation: client.presentation,
                 compat: client.compat,
             },
         }
@@ -186,14 +226,17 @@ impl Resource for Clients {
 
     fn create(key: &str, body: Body, caller: &Caller) -> Result<Client, Problem> {
         let id = ClientId::parse(key).map_err(|e| Problem::field("/id", e.to_string()))?;
-        Ok(written(caller.context.tenant.tenant.name.clone(), id, Vec::new(), body))
+        let tenant = caller.context.tenant.tenant.name.clone();
+        Ok(written(Client::new(tenant, id, body.auth_method), body))
     }
 
     fn replace(before: &Client, body: Body) -> Result<Client, Problem> {
         // A secret does not outlive the method that used it.
         let kept = takes_secret(body.auth_method);
         let secrets = if kept { before.secrets.clone() } else { Vec::new() };
-        Ok(written(before.tenant.clone(), before.id.clone(), secrets, body))
+        let kept = Client::new(before.tenant.clone(), before.id.clone(), body.auth_method);
+        let registration = before.registration.clone();
+        Ok(written(Client { secrets, registration, ..kept }, body))
     }
 
     /// A client gets what it is registered for, at most: whoever holds its credentials does.
@@ -282,15 +325,13 @@ pub(super) const fn takes_secret(method: ClientAuthMethod) -> bool {
     matches!(method, ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost)
 }
 
-fn written(tenant: TenantName, id: ClientId, secrets: Vec<StoredSecret>, body: Body) -> Client {
+/// What the server keeps of a client, with what was written of it.
+fn written(kept: Client, body: Body) -> Client {
     Client {
-        tenant,
-        id,
         name: body.name,
         application: body.application,
         enabled: body.enabled,
         auth_method: body.auth_method,
-        secrets,
         jwks: body.jwks,
         grant_types: body.grant_types,
         realms: body.realms,
@@ -302,7 +343,15 @@ fn written(tenant: TenantName, id: ClientId, secrets: Vec<StoredSecret>, body: B
         signing_alg: body.signing_alg,
         access_token_seconds: body.access_token_seconds,
         consent_bypass: body.consent_bypass,
+        redirect_uris: body.redirect_uris,
+        response_types: body.response_types,
+        jwks_uri: body.jwks_uri,
+        authorization: body.authorization,
+        openid: body.openid,
+        logout: body.logout,
+        presentation: body.presentation,
         compat: body.compat,
+        ..kept
     }
 }
 

@@ -1,6 +1,10 @@
 //! How types of the domain look in the description; they are never made.
 #![expect(dead_code, reason = "only their shape is of interest")]
 
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use schemars::JsonSchema;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -72,14 +76,50 @@ pub(crate) struct CompatShape {
     /// Basic or body, whichever
     #[schema(required = false)]
     any_secret_method: bool,
+    /// Tokens from the authorization endpoint
+    #[schema(required = false)]
+    implicit: bool,
+    /// Redirects to `http://localhost`, any port
+    #[schema(required = false)]
+    localhost_redirect: bool,
+    /// Authorization requests without PKCE, for confidential clients
+    #[schema(required = false)]
+    pkce_optional: bool,
+    /// PKCE with the method `plain`
+    #[schema(required = false)]
+    pkce_plain: bool,
+    /// Request objects with the algorithm `none`
+    #[schema(required = false)]
+    unsigned_request: bool,
 }
 
 /// The policy of a tenant; see `grantor_domain::tenant::TenantSettings`.
-pub(crate) struct TenantSettings;
+pub(crate) type TenantSettings = Shape<grantor_domain::tenant::TenantSettings>;
 
-impl PartialSchema for TenantSettings {
+/// See `grantor_domain::client::AuthorizationSettings`.
+pub(crate) type AuthorizationShape = Shape<grantor_domain::client::AuthorizationSettings>;
+
+/// See `grantor_domain::client::OpenIdSettings`.
+pub(crate) type OpenIdShape = Shape<grantor_domain::client::OpenIdSettings>;
+
+/// See `grantor_domain::client::LogoutSettings`.
+pub(crate) type LogoutShape = Shape<grantor_domain::client::LogoutSettings>;
+
+/// See `grantor_domain::client::Presentation`.
+pub(crate) type PresentationShape = Shape<grantor_domain::client::Presentation>;
+
+/// See `grantor_domain::user::Person`.
+pub(crate) type PersonShape = Shape<grantor_domain::user::Person>;
+
+/// The shape that a type of the domain says it has.
+pub(crate) struct Shape<T>(PhantomData<T>);
+
+impl<T: JsonSchema> PartialSchema for Shape<T> {
     fn schema() -> RefOr<Schema> {
-        let schema = schemars::schema_for!(grantor_domain::tenant::TenantSettings);
+        let inline = schemars::generate::SchemaSettings::draft2020_12().with(|settings| {
+            settings.inline_subschemas = true;
+        });
+        let schema = inline.into_generator().into_root_schema_for::<T>();
         let mut schema = serde_json::to_value(schema).expect("schemas are plain JSON");
         if let Some(members) = schema.as_object_mut() {
             members.retain(|name, _| !name.starts_with('$'));
@@ -88,4 +128,8 @@ impl PartialSchema for TenantSettings {
     }
 }
 
-impl ToSchema for TenantSettings {}
+impl<T: JsonSchema> ToSchema for Shape<T> {
+    fn name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+}

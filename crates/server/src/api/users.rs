@@ -8,7 +8,7 @@ use grantor_domain::application::Application;
 use grantor_domain::document::{DocumentKey, Kind};
 use grantor_domain::group::MemberRef;
 use grantor_domain::params::Params;
-use grantor_domain::user::{StoredPassword, User};
+use grantor_domain::user::{Person, StoredPassword, User};
 use grantor_oauth_types::id::UserId;
 use grantor_oauth_types::name::{ApplicationId, RealmName, TenantName, UserName};
 use grantor_oauth_types::scope::ScopeToken;
@@ -20,6 +20,7 @@ use super::body::{JsonBody, Precondition};
 use super::description::{Api, Operation};
 use super::hanging::Hanging;
 use super::resource::{Filter, Resource, by_id, no_content};
+use super::schemas::PersonShape;
 use super::write::{self, Consequences};
 use super::{Problem, power};
 use crate::access::{Caller, Permission as _, Permit, UserRead, UserWrite};
@@ -54,6 +55,13 @@ pub(crate) struct Body {
     /// Address for notices
     #[serde(default)]
     email: Option<String>,
+    /// Whether that address was shown to be the user's
+    #[serde(default)]
+    email_verified: bool,
+    /// What else is known of a person
+    #[serde(default)]
+    #[schema(value_type = PersonShape, required = false)]
+    person: Person,
 }
 
 fn yes() -> bool {
@@ -127,6 +135,8 @@ impl Resource for Users {
                 application: user.application.clone(),
                 display_name: user.display_name.clone(),
                 email: user.email.clone(),
+                email_verified: user.email_verified,
+                person: user.person.clone(),
             },
             passwords: user.passwords.iter().map(shown).collect(),
         }
@@ -188,8 +198,19 @@ pub(super) async fn left_by(app: &App, user: &User) -> Result<Hanging, Problem> 
 }
 
 fn written(tenant: TenantName, id: UserId, passwords: Vec<StoredPassword>, body: Body) -> User {
-    let Body { realm, name, enabled, application, display_name, email } = body;
-    User { tenant, id, realm, name, enabled, application, passwords, display_name, email }
+    User {
+        tenant,
+        id,
+        realm: body.realm,
+        name: body.name,
+        enabled: body.enabled,
+        application: body.application,
+        passwords,
+        display_name: body.display_name,
+        email: body.email,
+        email_verified: body.email_verified,
+        person: body.person,
+    }
 }
 
 /// Adds the routes that only users have.

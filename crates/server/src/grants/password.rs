@@ -150,6 +150,7 @@ async fn open_grant(
             previous: None,
         },
         ended: None,
+        origin: None,
     };
     let opened = crate::audit_events::grant_opened(&grant, context);
     let effects = Effects::from(Effect::OpenGrant(Box::new(grant))).audit(opened);

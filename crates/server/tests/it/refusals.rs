@@ -76,7 +76,7 @@ async fn sec_152_a_change_is_refused_for_what_a_registration_is_refused_for() {
         (with(client(), "application", json!("nothing")), "/application"),
         (with(client(), "audiences", json!(["not a uri"])), "/audiences/0"),
         (with(client(), "access_token_seconds", json!(99_999_999)), "/access_token_seconds"),
-        (with(client(), "jwks", small.clone()), "/jwks"),
+        (with(client(), "jwks", small.clone()), "/jwks/keys/0"),
         (with(client(), "auth_method", json!("none")), "/grant_types"),
         (with(client(), "auth_method", json!("private_key_jwt")), "/jwks"),
         (with(client(), "compat", json!({ "password_grant": true })), "/compat/password_grant"),

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use grantor_domain::document::Kind;
+use grantor_domain::session::Session;
+use grantor_domain::single_use::SingleUse;
 use grantor_domain::throttle::Attempts;
 use grantor_oauth_types::id::{GrantId, Id, UserId};
 use grantor_oauth_types::name::ClientId;
 use grantor_store::contract::sample::{
-    acme, at, document, event, grant, group, id_at, revocation, tenant,
+    acme, at, document, event, grant, group, id_at, pushed, revocation, session, tenant,
 };
 use grantor_store::contract::upkeep::dump;
 use grantor_store::operations::judge;
@@ -44,7 +46,7 @@ impl Dice {
     /// Few keys, so that they meet often.
     fn effect(&mut self) -> Effect {
         let tenant = self.tenant();
-        match self.throw(13) {
+        match self.throw(16) {
             0..4 => {
                 let name = ["a", "b", "c"][usize::try_from(self.throw(3)).unwrap()];
                 let mut stored = document(&tenant, &format!("id-{}", self.throw(4)), Some(name));
@@ -83,6 +85,22 @@ impl Dice {
             }
             10 => Effect::MarkUsed(UsedKind::AssertionJti, vec![7; 3], at(5)),
             11 => Effect::Audit(Box::new(event(&tenant, "test.event"))),
+            12 => Effect::PutSession(Box::new(Session {
+                id: self.id(),
+                expires: at(i64::try_from(self.throw(200_000)).unwrap()),
+                ..session(&tenant, id_at(1_800_000_000_000))
+            })),
+            13 => {
+                let except = self.throw0(2).then(|| self.id());
+                let user = id_at(1_800_000_000_000);
+                Effect::EndSessions { tenant, user, except, at: at(9) }
+            }
+            14 => {
+                let mut id = [0; 16];
+                id[..8].copy_from_slice(&self.throw(u64::MAX).to_be_bytes());
+                let expires = at(i64::try_from(self.throw(200_000)).unwrap());
+                Effect::OpenSingleUse(Box::new(SingleUse { expires, ..pushed(&tenant, id) }))
+            }
             _ => Effect::AuditBatch(vec![event(&acme(), "token.issued"), event(&tenant, "x")]),
         }
     }
@@ -121,6 +139,7 @@ fn claims(dice: &mut Dice) -> Vec<Claim> {
         Claim::Attempts(acme(), "ann".to_owned()),
         Claim::Used(UsedKind::AssertionJti, vec![7; 3]),
         Claim::Grant(acme(), GrantId::from_uuid(uuid::Uuid::nil())),
+        Claim::Session(acme(), dice.id()),
     ]
 }
 

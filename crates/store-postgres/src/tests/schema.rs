@@ -3,7 +3,7 @@
 use crate::tests::support::{Address, Schema, client, url};
 use crate::{
     ConnectError, PostgresStore, attempts, audit, changes, documents, grants, groups, revocations,
-    used,
+    sessions, single_use, used,
 };
 
 #[tokio::test]
@@ -16,6 +16,8 @@ async fn every_statement_fits_the_migrated_schema() {
         .into_iter()
         .chain(groups::ALL_SQL)
         .chain(grants::ALL_SQL)
+        .chain(sessions::ALL_SQL)
+        .chain(single_use::ALL_SQL)
         .chain(attempts::ALL_SQL)
         .chain(used::ALL_SQL)
         .chain(changes::ALL_SQL)

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use grantor_crypto::digest::SecretDigest;
-use grantor_domain::grant::{EndReason, Grant, GrantEnd, PreviousRefresh};
+use grantor_domain::claims::ClaimsRequest;
+use grantor_domain::grant::{EndReason, Grant, GrantEnd, GrantOrigin, PreviousRefresh};
+use grantor_domain::session::SignIn;
 use grantor_oauth_types::id::{GrantId, UserId};
 
 use super::sample::{acme, at, grant, id, tenant};
@@ -37,6 +39,17 @@ pub async fn a_grant_reads_back_in_every_stage(store: Arc<dyn Store>) {
         sealed_successor: vec![0, 1, 255],
     });
     wanted.scopes = "uid".parse().unwrap();
+    wanted.origin = Some(GrantOrigin {
+        sign_in: SignIn {
+            session: Some(id()),
+            at: at(1),
+            acr: Some("1".to_owned()),
+            amr: vec!["pwd".to_owned()],
+        },
+        claims: ClaimsRequest::parse(r#"{"userinfo":{"name":null}}"#).unwrap(),
+        wants_auth_time: true,
+        offline: true,
+    });
     wanted.audiences = Vec::new();
     write(&*store, Effect::UpdateGrant(Box::new(wanted.clone())).into()).await.unwrap();
     assert_eq!(store.grant(&acme(), wanted.id).await.unwrap().as_ref(), Some(&wanted));

@@ -7,7 +7,10 @@ use grantor_domain::audit::{AuditEvent, AuditOutcome};
 use grantor_domain::document::{At, Document as _, DocumentKey, Kind, StoredDocument};
 use grantor_domain::grant::{Grant, RefreshState};
 use grantor_domain::group::{Group, Member, MemberRef};
+use grantor_domain::pushed::PushedRequest;
 use grantor_domain::revocation::{Revocation, Target};
+use grantor_domain::session::{AuthMethod, Session};
+use grantor_domain::single_use::SingleUse;
 use grantor_oauth_types::id::{GroupId, Id, UserId};
 use grantor_oauth_types::name::{ClientId, RealmName, TenantName};
 use grantor_oauth_types::scope::Scopes;
@@ -121,7 +124,38 @@ pub fn grant(tenant: &TenantName, user: UserId, client: &str) -> Grant {
             previous: None,
         },
         ended: None,
+        origin: None,
     }
+}
+
+/// A session that begins now.
+pub fn session(tenant: &TenantName, user: UserId) -> Session {
+    Session {
+        tenant: tenant.clone(),
+        id: id(),
+        digest: SecretDigest::of("cookie"),
+        user,
+        realm: RealmName::parse("customers").unwrap(),
+        methods: vec![AuthMethod { amr: "pwd".to_owned(), at: at(0) }],
+        created: at(0),
+        last_seen: at(0),
+        idle_expires: at(3_600),
+        expires: at(43_200),
+        remember: false,
+        device: "A browser with \"quotes\"".to_owned(),
+        address: Some([192, 0, 2, 1].into()),
+        clients: Vec::new(),
+        ended: None,
+    }
+}
+
+/// A pushed request that lives for a minute.
+pub fn pushed(tenant: &TenantName, id: [u8; 16]) -> SingleUse {
+    let request = PushedRequest {
+        client: ClientId::parse("shop").unwrap(),
+        parameters: vec![("state".to_owned(), "Grüße, 'quotes'".to_owned())],
+    };
+    SingleUse::new(tenant.clone(), id, SecretDigest::of("secret"), at(60), &request)
 }
 
 /// A revocation of everything of a client.

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use grantor_domain::document::{DocumentKey, Kind};
+use grantor_domain::session::Session;
+use grantor_domain::single_use::{SingleUse, SingleUseKind};
 use grantor_domain::throttle::Attempts;
 use grantor_oauth_types::id::{GroupId, UserId};
 use jiff::{SignedDuration, Timestamp};
 
 use super::sample::{
-    acme, at, document, event, grant, group, id, put, put_group, revocation, tenant,
+    acme, at, document, event, grant, group, id, pushed, put, put_group, revocation, session,
+    tenant,
 };
 use crate::operations::{judge, use_once, write};
 use crate::{Claim, DumpRow, Effect, Effects, Expect, PURGE_AFTER, Store, StoreError, UsedKind};
@@ -29,6 +32,13 @@ pub async fn rel_005_only_what_is_over_is_purged(store: Arc<dyn Store>) {
         .and(Effect::MarkUsed(UsedKind::AssertionJti, b"young".to_vec(), at(9_000)))
         .and(Effect::SetAttempts(acme(), "old".to_owned(), attempts(0)))
         .and(Effect::SetAttempts(acme(), "young".to_owned(), attempts(9_000)))
+        .and(Effect::PutSession(Box::new(Session { expires: at(0), ..session(&acme(), user) })))
+        .and(Effect::PutSession(Box::new(session(&acme(), user))))
+        .and(Effect::OpenSingleUse(Box::new(SingleUse {
+            expires: at(0),
+            ..pushed(&acme(), [1; 16])
+        })))
+        .and(Effect::OpenSingleUse(Box::new(pushed(&acme(), [2; 16]))))
         .audit(event(&acme(), "stays"));
     for _ in 0..5 {
         old.id = id();
@@ -39,7 +49,7 @@ pub async fn rel_005_only_what_is_over_is_purged(store: Arc<dyn Store>) {
     let soon = at(0) + PURGE_AFTER - SignedDuration::from_secs(1);
     assert_eq!(store.purge(soon, 100).await.unwrap(), 0, "clocks differ");
     let later = at(0) + PURGE_AFTER + SignedDuration::from_secs(2);
-    assert_eq!(store.purge(later, 3).await.unwrap(), 6, "three grants, and one of each else");
+    assert_eq!(store.purge(later, 3).await.unwrap(), 8, "three grants, and one of each else");
     assert_eq!(store.purge(later, 3).await.unwrap(), 2);
     assert_eq!(store.purge(later, 3).await.unwrap(), 0);
 
@@ -95,6 +105,9 @@ async fn fill(store: &dyn Store) -> UserId {
     let effects = Effects::NONE
         .and(Effect::OpenGrant(Box::new(rotated)))
         .and(Effect::OpenGrant(Box::new(grant(&tenant("other"), user, "app"))))
+        .and(Effect::PutSession(Box::new(session(&acme(), user))))
+        .and(Effect::OpenSingleUse(Box::new(pushed(&acme(), [1; 16]))))
+        .and(Effect::Spend(acme(), SingleUseKind::PushedRequest, [1; 16], at(2)))
         .and(Effect::MarkUsed(UsedKind::AssertionJti, b"jti".to_vec(), at(10)))
         .and(Effect::SetAttempts(acme(), "bob".to_owned(), attempts(5)))
         .and(Effect::Revoke(Box::new(revocation(&acme(), "shop"))))

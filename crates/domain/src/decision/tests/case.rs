@@ -145,6 +145,22 @@ impl Case {
         self
     }
 
+    /// The customer in her browser, who agreed; the shop has a code for it.
+    pub(super) fn authorized(self) -> Self {
+        let mut case = self.refreshed();
+        case.ask.grant_type = GrantType::AuthorizationCode;
+        case
+    }
+
+    /// The customer in her browser, who agreed; the token goes there.
+    pub(super) fn in_front() -> Self {
+        let mut case = Self::customer();
+        case.ask.grant_type = GrantType::Implicit;
+        case.subject().gave_password = false;
+        case.decided("sales_order.read", ConsentStatus::Approved);
+        case
+    }
+
     pub(super) fn subject(&mut self) -> &mut Subject {
         self.subject.as_mut().unwrap()
     }

@@ -140,6 +140,8 @@ fn every_way_of_asking_has_a_recorded_decision_that_replays() {
         let case = match grant_type {
             GrantType::ClientCredentials => Case::itself(),
             GrantType::Password => Case::service(),
+            GrantType::AuthorizationCode => Case::customer().authorized(),
+            GrantType::Implicit => Case::in_front(),
             GrantType::RefreshToken => Case::customer().refreshed(),
         };
         let record = case.record();

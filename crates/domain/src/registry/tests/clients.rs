@@ -1,6 +1,8 @@
 //! Clients: what they have must fit what they are.
 
 use grantor_crypto::digest::DigestKey;
+use grantor_oauth_types::client_metadata::SubjectType;
+use grantor_oauth_types::response_type::ResponseType;
 use serde_json::{Value, json};
 
 use super::*;
@@ -34,7 +36,19 @@ fn what_is_wrong_with_a_client() {
         ("SEC-160 two secrets",    &|c| c.secrets.push(secret(None)),                      &["/secrets"]),
         ("SEC-059 confidential",   &|c| { c.auth_method = ClientAuthMethod::None; c.secrets.clear(); }, &["/grant_types"]),
         ("SEC-052 no spare secret", &|c| { c.auth_method = ClientAuthMethod::PrivateKeyJwt; c.jwks = Some(json!({"keys": [key()]})); }, &["/secrets"]),
-        ("SEC-052 no spare keys",  &|c| c.jwks = Some(json!({"keys": [key()]})),           &["/jwks"]),
+        ("one source of keys",     &|c| { c.jwks = Some(json!({"keys": [key()]})); c.jwks_uri = Some("https://a.b/k".into()); }, &["/jwks_uri"]),
+        ("SEC-154 jwks_uri",       &|c| c.jwks_uri = Some("http://a.b/k".into()),          &["/jwks_uri"]),
+        ("SEC-019 redirect",       &|c| c.redirect_uris.push("https://a.b/#".into()),      &["/redirect_uris/1"]),
+        ("SEC-019 post-logout",    &|c| c.logout.post_logout_redirect_uris = vec!["http://a.b/".into()], &["/logout/post_logout_redirect_uris/0"]),
+        ("SEC-023 fits its grants", &|c| { c.grant_types.remove(&GrantType::AuthorizationCode); c.response_types = [ResponseType::Code].into(); }, &["/response_types/0"]),
+        ("SEC-022 logo",           &|c| c.presentation.logo_uri = Some("JaVaScRiPt:1".into()), &["/presentation/logo_uri"]),
+        ("SEC-043 names in other languages", &|c| { c.presentation.localized.insert("client_name#de".into(), "x".repeat(65)); }, &["/presentation/localized/client_name#de"]),
+        ("trap 88 initiate login", &|c| c.authorization.initiate_login_uri = Some("http://a.b/".into()), &["/authorization/initiate_login_uri"]),
+        ("trap 87 one sector",     &|c| { c.openid.subject_type = Some(SubjectType::Pairwise); c.redirect_uris.push("https://other.example/cb".into()); }, &["/openid/subject_type"]),
+        ("keys to encrypt with",   &|c| c.openid.id_token_encryption = Some(serde_json::from_str(r#"{"alg":"RSA-OAEP-256"}"#).unwrap()), &["/openid/id_token_encryption"]),
+        ("N pkce_optional",        &|c| { c.compat.pkce_optional = true; c.auth_method = ClientAuthMethod::None; c.secrets.clear(); c.grant_types.remove(&GrantType::ClientCredentials); }, &["/compat/pkce_optional"]),
+        ("N localhost_redirect",   &|c| c.compat.localhost_redirect = true,                &["/compat/localhost_redirect"]),
+        ("N implicit",             &|c| { c.grant_types.remove(&GrantType::Implicit); },   &["/compat/implicit"]),
         ("N password_grant",       &|c| { c.grant_types.remove(&GrantType::Password); },   &["/compat/password_grant"]),
     ];
     let mut right = client("shop");
@@ -118,7 +132,7 @@ fn sec_155_client_keys_are_public_strong_few_and_named_apart() {
 fn a_switch_is_set_only_where_its_rule_is_in_the_way() {
     let public = Client {
         auth_method: ClientAuthMethod::None,
-        grant_types: BTreeSet::from([GrantType::Password]),
+        grant_types: BTreeSet::from([GrantType::Password, GrantType::Implicit]),
         ..client("cli")
     };
     #[rustfmt::skip]

@@ -1,0 +1,143 @@
+//! What a client registers for people's delegation: RFC 7591 §2, OIDC Registration §2; SEC-019,
+//! SEC-022, SEC-023, SEC-025, SEC-154, `security.md` N.
+
+use std::collections::BTreeSet;
+
+use grantor_oauth_types::client_metadata::SubjectType;
+use grantor_oauth_types::grant_type::GrantType;
+
+use super::{Flaws, MAX_LIST, Reason};
+use crate::client::{Client, Presentation};
+use crate::redirect_uri::{Leave, check_https};
+use crate::registry::form::{CLIENT_NAME, NAME, is_email};
+
+/// The longest list of redirect URIs and the like.
+const MAX_URIS: usize = 50;
+
+pub(super) fn check(client: &Client, flaws: &mut Flaws) {
+    check_redirects(client, flaws);
+    check_authorization(client, flaws);
+    check_presentation(&client.presentation, flaws);
+    check_subject(client, flaws);
+    check_switches(client, flaws);
+    let logout = &client.logout;
+    https(flaws, "/logout/frontchannel_logout_uri", logout.frontchannel_logout_uri.as_deref());
+    https(flaws, "/logout/backchannel_logout_uri", logout.backchannel_logout_uri.as_deref());
+    https(flaws, "/jwks_uri", client.jwks_uri.as_deref());
+}
+
+fn https(flaws: &mut Flaws, pointer: &str, uri: Option<&str>) {
+    if uri.is_some_and(|uri| check_https(uri).is_err()) {
+        let expects =
+            "an https URI without fragment and user information, in its canonical spelling";
+        flaws.add(pointer, Reason::Form(expects));
+    }
+}
+
+fn check_redirects(client: &Client, flaws: &mut Flaws) {
+    let leave = Leave::of(client);
+    let lists = [
+        ("/redirect_uris", &client.redirect_uris),
+        ("/logout/post_logout_redirect_uris", &client.logout.post_logout_redirect_uris),
+    ];
+    for (pointer, uris) in lists {
+        flaws.list(pointer, uris, MAX_URIS);
+        for (at, uri) in uris.iter().enumerate() {
+            if let Err(why) = crate::redirect_uri::check(uri, leave) {
+                flaws.add(format!("{pointer}/{at}"), Reason::Redirect(why));
+            }
+        }
+    }
+}
+
+fn check_authorization(client: &Client, flaws: &mut Flaws) {
+    let has = |grant| client.grant_types.contains(&grant);
+    for (at, response_type) in client.response_types.iter().enumerate() {
+        let code = !response_type.has_code() || has(GrantType::AuthorizationCode);
+        let front = !response_type.is_front_channel() || has(GrantType::Implicit);
+        let reason = Reason::Conflict("the response types do not fit the grant types");
+        flaws.demand(code && front, &format!("/response_types/{at}"), reason);
+    }
+    let settings = &client.authorization;
+    flaws.list("/authorization/request_uris", &settings.request_uris, MAX_URIS);
+    for (at, uri) in settings.request_uris.iter().enumerate() {
+        // A fragment says which content it was (OIDC Core §6.2); it is no part of what is fetched.
+        let bare = uri.split('#').next();
+        https(flaws, &format!("/authorization/request_uris/{at}"), bare);
+    }
+    https(flaws, "/authorization/initiate_login_uri", settings.initiate_login_uri.as_deref());
+    flaws.list("/authorization/default_acr_values", &settings.default_acr_values, MAX_URIS);
+    for (at, acr) in settings.default_acr_values.iter().enumerate() {
+        flaws.name(&format!("/authorization/default_acr_values/{at}"), acr, NAME);
+    }
+    let reason = Reason::Conflict("there are no keys to encrypt with");
+    let keys = client.jwks.is_some() || client.jwks_uri.is_some();
+    let fits = keys || settings.authorization_encryption.is_none();
+    flaws.demand(fits, "/authorization/authorization_encryption", reason.clone());
+    let openid = &client.openid;
+    flaws.demand(
+        keys || openid.id_token_encryption.is_none(),
+        "/openid/id_token_encryption",
+        reason.clone(),
+    );
+    flaws.demand(
+        keys || openid.userinfo_encryption.is_none(),
+        "/openid/userinfo_encryption",
+        reason,
+    );
+}
+
+fn check_presentation(shown: &Presentation, flaws: &mut Flaws) {
+    https(flaws, "/presentation/client_uri", shown.client_uri.as_deref());
+    https(flaws, "/presentation/logo_uri", shown.logo_uri.as_deref());
+    https(flaws, "/presentation/policy_uri", shown.policy_uri.as_deref());
+    https(flaws, "/presentation/tos_uri", shown.tos_uri.as_deref());
+    flaws.list("/presentation/contacts", &shown.contacts, MAX_URIS);
+    for (at, contact) in shown.contacts.iter().enumerate() {
+        let pointer = format!("/presentation/contacts/{at}");
+        flaws.demand(is_email(contact), &pointer, Reason::Form("an e-mail address"));
+    }
+    if shown.localized.len() > MAX_LIST {
+        flaws.add("/presentation/localized", Reason::TooMany(MAX_LIST));
+    }
+    for (name, value) in &shown.localized {
+        let pointer = format!("/presentation/localized/{name}");
+        match name.split('#').next() {
+            Some("client_name") => flaws.name(&pointer, value, CLIENT_NAME),
+            Some("client_uri" | "logo_uri" | "policy_uri" | "tos_uri") => {
+                https(flaws, &pointer, Some(value));
+            }
+            _ => flaws.add(pointer, Reason::Form("client_name, client_uri, … with a language tag")),
+        }
+    }
+}
+
+/// OIDC Registration §5: several hosts are one sector only if somebody says so.
+fn check_subject(client: &Client, flaws: &mut Flaws) {
+    https(flaws, "/openid/sector_identifier_uri", client.openid.sector_identifier_uri.as_deref());
+    let pairwise = client.openid.subject_type == Some(SubjectType::Pairwise);
+    let hosts: BTreeSet<_> = client.redirect_uris.iter().map(|uri| host(uri)).collect();
+    let fits = !pairwise || client.openid.sector_identifier_uri.is_some() || hosts.len() == 1;
+    let reason =
+        Reason::Conflict("pairwise subjects of several hosts need a sector_identifier_uri");
+    flaws.demand(fits, "/openid/subject_type", reason);
+}
+
+/// The host that stands for a sector (OIDC Core §8.1).
+fn host(uri: &str) -> Option<String> {
+    url::Url::parse(uri).ok()?.host_str().map(ToOwned::to_owned)
+}
+
+/// `security.md` N: a switch relaxes one rule, and only where that rule is in the way.
+fn check_switches(client: &Client, flaws: &mut Flaws) {
+    let compat = client.compat;
+    let fits = !compat.implicit || client.grant_types.contains(&GrantType::Implicit);
+    let reason = Reason::Conflict("only for clients with the grant type implicit");
+    flaws.demand(fits, "/compat/implicit", reason);
+    let reason = Reason::Conflict("only for confidential clients");
+    let fits = !compat.pkce_optional || client.is_confidential();
+    flaws.demand(fits, "/compat/pkce_optional", reason);
+    let native = Leave::of(client).native && !client.is_confidential();
+    let reason = Reason::Conflict("only for native public clients");
+    flaws.demand(!compat.localhost_redirect || native, "/compat/localhost_redirect", reason);
+}
