@@ -1,9 +1,13 @@
 //! Claims about a person: which are asked for, and which are released. OIDC Core §5.
 
+mod release;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use release::{CLAIMS, Wanted, release};
 
 /// The most claims that a request may name in each of its parts.
 pub const MAX_CLAIMS: usize = 100;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use grantor_crypto::alg::Algorithm;
 use grantor_crypto::digest::KeyedDigest;
 use grantor_oauth_types::client_auth::ClientAuthMethod;
+use grantor_oauth_types::client_metadata::SubjectType;
 use grantor_oauth_types::grant_type::GrantType;
 use grantor_oauth_types::name::{ApplicationId, ClientId, RealmName, TenantName};
 use grantor_oauth_types::response_type::ResponseType;
@@ -210,6 +211,33 @@ impl Client {
         // An id_token alone gives no access; what comes with a token needs the switch.
         let switched = self.compat.implicit || !response_type.is_front_channel();
         registered && granted && switched
+    }
+
+    /// The sector that a pairwise subject is for, where its subjects are pairwise: the host of the
+    /// sector identifier, or of its redirect URIs (OIDC Core §8.1).
+    pub fn pairwise_sector(&self) -> Option<String> {
+        if self.openid.subject_type != Some(SubjectType::Pairwise) {
+            return None;
+        }
+        let uri = self.openid.sector_identifier_uri.as_ref().or(self.redirect_uris.first())?;
+        let host = url::Url::parse(uri).ok()?.host_str().map(ToOwned::to_owned);
+        Some(host.unwrap_or_else(|| uri.clone()))
+    }
+
+    /// What signs its id_tokens; RS256 unless it registered another (OIDC Registration §2).
+    pub fn id_token_alg(&self) -> Algorithm {
+        self.openid.id_token_signed_response_alg.unwrap_or(Algorithm::Rs256)
+    }
+
+    /// The algorithms that the server must have a key of for this client.
+    pub fn signing_algs(&self) -> BTreeSet<Algorithm> {
+        let named = [
+            self.signing_alg,
+            self.openid.id_token_signed_response_alg,
+            self.openid.userinfo_signed_response_alg,
+            self.authorization.authorization_signed_response_alg,
+        ];
+        named.into_iter().flatten().collect()
     }
 
     /// RFC 6749 §2.1: confidential clients can keep a credential.

@@ -50,6 +50,7 @@ mod tests {
             exp: NOW + 600,
             jti: Some("0K".to_owned()),
             gid: None,
+            sid: None,
         }
     }
 

@@ -1,6 +1,8 @@
 //! What an access token says, in each token profile, and reading it back. RFC 9068; STUPS JWTs as
 //! Plan B writes them.
 
+pub mod id_token;
+pub mod logout_token;
 mod rfc9068;
 mod stups;
 #[cfg(test)]
@@ -8,7 +10,7 @@ mod tests;
 
 use std::borrow::Cow;
 
-use grantor_oauth_types::id::GrantId;
+use grantor_oauth_types::id::{GrantId, SessionId};
 use grantor_oauth_types::name::{ClientId, RealmName};
 use grantor_oauth_types::scope::Scopes;
 use serde::{Deserialize, Serialize};
@@ -50,6 +52,9 @@ pub struct AccessToken {
     /// The grant it descends from
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gid: Option<GrantId>,
+    /// The session it ends with, if it does
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<SessionId>,
 }
 
 impl RevocableClaims for AccessToken {
@@ -60,6 +65,7 @@ impl RevocableClaims for AccessToken {
             "client_id" | "azp" => self.client.as_ref().map(|id| Cow::Borrowed(id.as_str())),
             "jti" => self.jti.as_deref().map(Cow::Borrowed),
             "gid" => self.gid.map(|gid| Cow::Owned(gid.to_string())),
+            "sid" => self.sid.map(|sid| Cow::Owned(sid.to_string())),
             _ => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use grantor_oauth_types::id::GrantId;
+use grantor_oauth_types::id::{GrantId, SessionId};
 use grantor_oauth_types::name::{ClientId, RealmName, TenantName};
 use grantor_oauth_types::revocation_feed::CLAIM_SEPARATOR;
 use jiff::Timestamp;
@@ -60,6 +60,11 @@ impl Target {
     /// Every token of a grant.
     pub fn grant(salt: &str, grant: GrantId) -> Self {
         Self::claims(salt, &[("gid", &grant.to_string())])
+    }
+
+    /// Every token that ends with a session.
+    pub fn session(salt: &str, session: SessionId) -> Self {
+        Self::claims(salt, &[("sid", &session.to_string())])
     }
 
     /// Every token of a user.

@@ -14,8 +14,12 @@ use anyhow::{Context as _, anyhow, bail};
 use grantor_crypto::password::HashCost;
 use grantor_crypto::pool::PoolConfig;
 use grantor_oauth_types::name::TenantName;
+use grantor_server::outbound::OutboundPolicy;
 use grantor_server::settings::Settings;
 use grantor_store_sqlite::Synchronous;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 use raw::RawConfig;
 pub(crate) use reference::{reference, schema};
@@ -116,6 +120,7 @@ impl Config {
         settings.max_connections = raw.server.max_connections.unwrap_or(settings.max_connections);
         settings.drain_seconds = raw.server.drain_seconds.unwrap_or(settings.drain_seconds);
         settings.drain_delay_seconds = raw.server.drain_delay_seconds.unwrap_or_default();
+        settings.outbound = outbound(raw.outbound)?;
         Ok(Self {
             operations_listen: operations_listen
                 .map(|text| address("server.operations_listen", text))
@@ -193,6 +198,23 @@ fn master_key(file: Option<PathBuf>, database: &Database) -> anyhow::Result<Mast
              GRANTOR_MASTER_KEY (make one with `grantor keys generate`)"
         ),
     }
+}
+
+fn outbound(raw: raw::RawOutbound) -> anyhow::Result<OutboundPolicy> {
+    let mut roots = Vec::new();
+    for file in &raw.certificate_authorities {
+        let text = std::fs::read(file)
+            .with_context(|| format!("outbound.certificate_authorities: {}", file.display()))?;
+        let before = roots.len();
+        for certificate in CertificateDer::pem_slice_iter(&text) {
+            let certificate = certificate.map_err(|e| anyhow!("{}: {e}", file.display()))?;
+            roots.push(certificate.to_vec());
+        }
+        if roots.len() == before {
+            bail!("outbound.certificate_authorities: no certificate in {}", file.display());
+        }
+    }
+    Ok(OutboundPolicy { allowed_hosts: raw.allowed_hosts, roots })
 }
 
 fn passwords(raw: &raw::RawPasswords) -> anyhow::Result<PoolConfig> {

@@ -17,6 +17,9 @@ pub struct TokenResponse {
     /// OPTIONAL
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<String>,
+    /// OIDC Core §3.1.3.3
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<String>,
     /// STUPS: the realm with its leading slash
     #[serde(skip_serializing_if = "Option::is_none")]
     pub realm: Option<String>,
@@ -62,6 +65,7 @@ mod tests {
             expires_in: 600,
             scope: None,
             refresh_token: None,
+            id_token: None,
             realm: None,
             decision_id: None,
         };
@@ -70,6 +74,7 @@ mod tests {
         let all = TokenResponse {
             scope: Some("a b".to_owned()),
             refresh_token: Some("CANARY".to_owned()),
+            id_token: Some("CANARY".to_owned()),
             realm: Some("/services".to_owned()),
             decision_id: Some("dec_1".to_owned()),
             ..least
@@ -80,6 +85,7 @@ mod tests {
             "access_token",
             "decision_id",
             "expires_in",
+            "id_token",
             "realm",
             "refresh_token",
             "scope",

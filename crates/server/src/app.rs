@@ -42,6 +42,10 @@ pub struct Parts {
     pub settings: Settings,
     /// Failed client authentications of late
     pub client_failures: crate::throttle::Throttle,
+    /// The one way out
+    pub outbound: crate::outbound::Outbound,
+    /// Public keys of clients
+    pub client_keys: crate::client_keys::ClientKeys,
     /// Who is having a password judged now
     pub turnstiles: crate::turnstile::Turnstiles,
     /// The process is going away: nothing new is taken on

@@ -72,6 +72,15 @@ pub fn refresh_reused(grant: &Grant, context: &Context) -> AuditEvent {
     event
 }
 
+/// A code came a second time: somebody has a copy.
+pub fn code_replayed(grant: &Grant, context: &Context) -> AuditEvent {
+    let (actor, subject) = (format!("client:{}", grant.client), format!("grant/{}", grant.id));
+    let mut event =
+        change(context, "code.replay_detected", actor, subject, json!({ "user": grant.user }));
+    event.outcome = AuditOutcome::Refused;
+    event
+}
+
 /// An access token was ended.
 pub fn token_revoked(context: &Context, actor: &str, token: &AccessToken) -> AuditEvent {
     let subject = format!("token/{}", token.jti.as_deref().unwrap_or("-"));

@@ -14,6 +14,9 @@
 //! | [`passwords`] | is this the password of that user: the one place that asks             |
 //! | [`directory`] | what a node remembers of the registry, and how it keeps up      |
 //! | [`tokens`]    | making access tokens, and finding out what one is worth         |
+//! | [`id_tokens`] | making what tells a client who signed in                        |
+//! | [`outbound`]  | the one way out                                                 |
+//! | [`client_keys`] | public keys of clients, registered or published               |
 //! | [`audit`]     | issue events on their way into the log                          |
 //! | [`access`]    | who may manage what                                             |
 //! | [`api`]       | the management API                                              |
@@ -27,6 +30,7 @@ pub mod app;
 pub mod audit;
 pub mod audit_events;
 pub mod bootstrap;
+pub mod client_keys;
 pub mod clock;
 pub mod cookie;
 pub mod decisions;
@@ -35,10 +39,12 @@ pub mod directory;
 pub mod endpoints;
 pub mod extract;
 pub mod grants;
+pub mod id_tokens;
 pub mod jobs;
 pub mod listener;
 pub mod metadata;
 pub mod metrics;
+pub mod outbound;
 pub mod passwords;
 pub mod reply;
 pub mod revoke;

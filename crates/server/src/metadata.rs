@@ -48,7 +48,7 @@ pub fn document(
         response_types_supported: Vec::new(),
         grant_types_supported: GrantType::ALL
             .iter()
-            .filter(|grant| !matches!(grant, GrantType::AuthorizationCode | GrantType::Implicit))
+            .filter(|grant| **grant != GrantType::Implicit)
             .map(ToString::to_string)
             .collect(),
         scopes_supported: shown,

@@ -9,7 +9,7 @@ use grantor_crypto::secret::{LookupSecret, SecretKind};
 use grantor_crypto::token::{TokenKey, TokenSealer};
 use grantor_domain::data_key::{DataKey, ROOT};
 use grantor_domain::document::DocumentKey;
-use grantor_oauth_types::id::GrantId;
+use grantor_oauth_types::id::{GrantId, UserId};
 use grantor_oauth_types::name::TenantName;
 use grantor_store::{Claim, Effects, Expect, Store, StoreError, operations};
 use jiff::Timestamp;
@@ -25,6 +25,8 @@ pub struct Secrets {
     pub client_digest: DigestKey,
     /// Of the tags that tell our refresh tokens from guesses
     refresh_tag: DigestKey,
+    /// Of the names that people have in one sector (OIDC Core §8.1)
+    pairwise: DigestKey,
     /// Of page tokens (SEC-165)
     pub page_tokens: TokenSealer,
     /// Of the secret that makes the first administrator (SEC-168)
@@ -61,6 +63,7 @@ impl Secrets {
         Self {
             client_digest: DigestKey::new(&root.derive("client-secret-digest")),
             refresh_tag: DigestKey::new(&root.derive("refresh-token-tag")),
+            pairwise: DigestKey::new(&root.derive("pairwise-subject")),
             page_tokens: sealer(&root, "page-token"),
             bootstrap: sealer(&root, "bootstrap-secret"),
             fingerprints: Fingerprinter::new(&root.derive("log-fingerprint")),
@@ -109,6 +112,13 @@ impl Secrets {
     /// What seals the reference tokens of a tenant.
     pub fn reference_tokens(&self, tenant: &TenantName) -> TokenSealer {
         sealer(&self.root, &format!("reference-token/{tenant}"))
+    }
+
+    /// What a person is called in a sector: the same for ever, and no help in another sector.
+    pub fn pairwise_subject(&self, tenant: &TenantName, sector: &str, user: UserId) -> String {
+        // Neither a tenant's name nor an id contains a space.
+        let digest = self.pairwise.digest(&format!("{tenant} {user} {sector}"));
+        BASE64_URL_SAFE_NO_PAD.encode(digest.as_bytes())
     }
 
     /// Makes a refresh token of a grant: lookup id, secret, and a tag by which we know later that

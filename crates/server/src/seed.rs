@@ -25,6 +25,16 @@ use crate::app::new_id;
 const BASE_SCOPES: [(&str, &str); 2] =
     [("uid", "Know who you are"), ("azp", "Know which application acts for you")];
 
+/// Scopes that release claims about a person (OIDC Core §5.4), and the one for offline use (§11).
+const IDENTITY_SCOPES: [(&str, &str); 6] = [
+    ("openid", "Know that it is you"),
+    ("profile", "See your name and what else is in your profile"),
+    ("email", "See your e-mail address"),
+    ("address", "See your postal address"),
+    ("phone", "See your telephone number"),
+    ("offline_access", "Act for you while you are away"),
+];
+
 /// The realms, and whether their users are services.
 const REALMS: [(&str, bool); 3] = [("customers", false), ("employees", false), ("services", true)];
 
@@ -43,6 +53,7 @@ pub fn tenant(tenant: Tenant, is_default: bool) -> Seed {
     let base = BASE_SCOPES
         .iter()
         .map(|(token, summary)| scope(name, token, None, GrantRule::Always, summary));
+    let identity = identity(name);
     let permissions = permissions(name, is_default);
     let realm = |(realm, services): &(&str, bool)| Realm {
         tenant: name.clone(),
@@ -55,7 +66,7 @@ pub fn tenant(tenant: Tenant, is_default: bool) -> Seed {
     Seed {
         realms: REALMS.iter().map(realm).collect(),
         resource_type: resource_type(name),
-        scopes: base.chain(permissions).collect(),
+        scopes: base.chain(identity).chain(permissions).collect(),
         tenant,
     }
 }
@@ -69,6 +80,12 @@ fn resource_type(tenant: &TenantName) -> ResourceType {
         owners: Vec::new(),
         audience: None,
     }
+}
+
+fn identity(tenant: &TenantName) -> impl Iterator<Item = Scope> {
+    let scope =
+        |(token, summary): &(&str, &str)| scope(tenant, token, None, GrantRule::Identity, summary);
+    IDENTITY_SCOPES.iter().map(scope)
 }
 
 fn permissions(tenant: &TenantName, is_default: bool) -> impl Iterator<Item = Scope> {
@@ -193,9 +210,8 @@ async fn complete(
     name: &TenantName,
     is_default: bool,
 ) -> Result<(), StoreError> {
-    let scopes: Vec<Scope> = permissions(name, is_default).collect();
-    let parent = RESOURCE_TYPE.to_owned();
-    let known = DocumentQuery::of::<Scope>(name, 10_000).under(parent);
+    let scopes: Vec<Scope> = permissions(name, is_default).chain(identity(name)).collect();
+    let known = DocumentQuery::of::<Scope>(name, 10_000);
     let known = store.list::<Scope>(&known).await?;
     let mut missing = scopes;
     missing.retain(|scope| known.iter().all(|known| known.value.token != scope.token));

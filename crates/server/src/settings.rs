@@ -2,6 +2,8 @@
 
 use grantor_oauth_types::name::TenantName;
 
+use crate::outbound::OutboundPolicy;
+
 /// The settings that endpoints look at.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -10,6 +12,8 @@ pub struct Settings {
     pub default_tenant: TenantName,
     /// From which peers forwarded addresses count (SEC-005); empty is nobody
     pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// Where this server may go besides the public internet (SEC-156)
+    pub outbound: OutboundPolicy,
     /// How many connections may be open at once
     pub max_connections: usize,
     /// How long a drain may take, in seconds (REL-028)
@@ -24,6 +28,7 @@ impl Settings {
         Self {
             default_tenant,
             trusted_proxies: Vec::new(),
+            outbound: OutboundPolicy::default(),
             max_connections: 10_000,
             drain_seconds: 30,
             drain_delay_seconds: 0,

@@ -14,6 +14,7 @@ use crate::audit::AuditSink;
 use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::listener::{self, Face, Listener};
+use crate::outbound::Outbound;
 use crate::secrets::Secrets;
 use crate::settings::Settings;
 use crate::{jobs, routes};
@@ -50,7 +51,11 @@ pub async fn start(node: Node, listeners: Vec<Listener>) -> Result<Running, Stor
     let now = node.clock.now();
     let (store, secrets) = (Arc::clone(&node.store), Arc::clone(&node.secrets));
     let directory = Directory::load(store, secrets, now).await?;
+    let outbound = Outbound::new(&node.settings.outbound)
+        .map_err(|error| StoreError::Unavailable(format!("the outbound settings: {error}")))?;
     let app = App::new(Parts {
+        outbound,
+        client_keys: crate::client_keys::ClientKeys::default(),
         store: node.store,
         directory: Arc::new(directory),
         secrets: node.secrets,

@@ -7,7 +7,7 @@ use grantor_domain::client::{Client, TokenFormat, TokenProfile};
 use grantor_domain::decision::Entitlement;
 use grantor_domain::issue::AccessToken;
 use grantor_domain::revocation::{self, Hash};
-use grantor_oauth_types::id::GrantId;
+use grantor_oauth_types::id::{GrantId, SessionId};
 use grantor_oauth_types::name::RealmName;
 use jiff::Timestamp;
 
@@ -32,6 +32,8 @@ pub struct Speaker {
     pub realm: Option<RealmName>,
     /// The grant, where there is one
     pub grant: Option<GrantId>,
+    /// The session that the token ends with, where it does
+    pub session: Option<SessionId>,
 }
 
 /// There is no key to sign with, or signing failed: our own fault.
@@ -60,6 +62,7 @@ pub fn make(
         exp: iat + i64::from(entitled.seconds),
         jti: Some(BASE64_URL_SAFE_NO_PAD.encode(grantor_crypto::random::bytes::<16>())),
         gid: speaker.grant,
+        sid: speaker.session,
     };
     match client.token_format {
         TokenFormat::Jwt => {

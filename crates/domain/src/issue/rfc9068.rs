@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use grantor_oauth_types::id::GrantId;
+use grantor_oauth_types::id::{GrantId, SessionId};
 use grantor_oauth_types::name::{ClientId, RealmName};
 use grantor_oauth_types::scope::Scopes;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,8 @@ struct Claims<'a> {
     realm: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     gid: Option<GrantId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sid: Option<SessionId>,
     #[serde(default, skip_serializing, deserialize_with = "super::not_before")]
     nbf: Option<Seconds>,
 }
@@ -58,6 +60,7 @@ pub(super) fn write(token: &AccessToken, issuer: &str) -> Vec<u8> {
         scope: token.scopes.to_string().into(),
         realm: token.realm.as_ref().map(|realm| realm.with_slash().into()),
         gid: token.gid,
+        sid: token.sid,
         nbf: None,
     };
     let mut payload = Vec::with_capacity(384);
@@ -92,5 +95,6 @@ pub(super) fn read(payload: &[u8], issuer: &str) -> Result<AccessToken, Unreadab
         exp: claims.exp.0,
         jti: Some(said(&claims.jti)?),
         gid: claims.gid,
+        sid: claims.sid,
     })
 }

@@ -81,5 +81,6 @@ pub(super) fn read(payload: &[u8]) -> Result<AccessToken, Unreadable> {
         exp: claims.exp.0,
         jti: None,
         gid: claims.gid,
+        sid: None,
     })
 }

@@ -26,6 +26,7 @@ fn rfc9068() -> AccessToken {
         exp: NOW + 600,
         jti: Some("0K".to_owned()),
         gid: Some(grant_id()),
+        sid: None,
     }
 }
 
@@ -42,6 +43,7 @@ fn stups() -> AccessToken {
         exp: NOW + 30 * 86_400,
         jti: None,
         gid: None,
+        sid: None,
     }
 }
 
@@ -74,6 +76,7 @@ fn what_an_rfc_9068_token_says() {
         sub: "shop".to_owned(),
         realm: None,
         gid: None,
+        sid: None,
         audiences: vec![ORDERS_API.to_owned(), STOCK_API.to_owned()],
         ..rfc9068()
     };
@@ -309,6 +312,7 @@ proptest! {
             iat,
             exp: iat + life,
             gid: in_grant.then(grant_id),
+            sid: None,
             realm: in_realm.then(|| realm_name("customers")),
             ..rfc9068()
         };

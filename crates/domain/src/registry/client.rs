@@ -2,8 +2,8 @@
 
 mod metadata;
 
-use grantor_crypto::jwe::EncryptionKey;
-use grantor_crypto::jwk::PublicJwk;
+use grantor_crypto::jwe::{EncryptionKey, KeyManagement};
+use grantor_crypto::jwk::{JwkError, PublicJwk};
 use grantor_oauth_types::client_auth::ClientAuthMethod;
 use grantor_oauth_types::grant_type::GrantType;
 
@@ -95,22 +95,28 @@ fn check_keys(jwks: &serde_json::Value, flaws: &mut Flaws) {
     }
     let mut names = Vec::new();
     for (at, key) in keys.iter().enumerate() {
-        // A key that things are encrypted for is as public, and checked when it is used.
-        let for_encryption = key.get("use").and_then(serde_json::Value::as_str) == Some("enc");
-        let read =
-            match for_encryption {
-                true => EncryptionKey::from_jwk(key)
-                    .map(|key| names.push(key.kid().map(ToOwned::to_owned))),
-                false => PublicJwk::from_value(key)
-                    .map(|key| names.push(key.kid().map(ToOwned::to_owned))),
-            };
-        if let Err(error) = read {
-            flaws.add(format!("/jwks/keys/{at}"), Reason::Key(error.to_string()));
+        match kid_of(key) {
+            Ok(kid) => names.push(kid),
+            Err(error) => flaws.add(format!("/jwks/keys/{at}"), Reason::Key(error.to_string())),
         }
     }
     let apart = names.iter().enumerate().all(|(at, name)| !names[..at].contains(name));
     let reason = Reason::Conflict("several keys must each have a 'kid' of their own");
     flaws.demand(apart, "/jwks/keys", reason);
+}
+
+/// The name of a key, if it is one that we take: to verify with, or to encrypt for.
+fn kid_of(key: &serde_json::Value) -> Result<Option<String>, JwkError> {
+    let for_encryption = key.get("use").and_then(serde_json::Value::as_str) == Some("enc");
+    if !for_encryption {
+        return PublicJwk::from_value(key).map(|key| key.kid().map(ToOwned::to_owned));
+    }
+    let read = |alg| EncryptionKey::from_jwk_for(key, alg);
+    let kid = |key: EncryptionKey| key.kid().map(ToOwned::to_owned);
+    match KeyManagement::ALL.into_iter().find_map(|alg| read(alg).ok()) {
+        Some(key) => Ok(kid(key)),
+        None => EncryptionKey::from_jwk(key).map(kid),
+    }
 }
 
 /// Grants that fit what the client is, and switches that fit its grants (`security.md` N: a switch

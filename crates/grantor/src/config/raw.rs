@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The sections, as they appear in the file and in names of environment variables.
-pub(crate) const SECTIONS: [&str; 5] = ["server", "tenant", "database", "keys", "passwords"];
+pub(crate) const SECTIONS: [&str; 6] =
+    ["server", "tenant", "database", "keys", "passwords", "outbound"];
 
 /// The file.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -23,6 +24,8 @@ pub(crate) struct RawConfig {
     pub(crate) keys: RawKeys,
     /// How passwords are hashed
     pub(crate) passwords: RawPasswords,
+    /// Where the server may go
+    pub(crate) outbound: RawOutbound,
 }
 
 /// `[server]`
@@ -94,6 +97,17 @@ pub(crate) struct RawPasswords {
     pub(crate) memory_kib: Option<u32>,
     /// Passes of a hash; default and least 2
     pub(crate) passes: Option<u32>,
+}
+
+/// `[outbound]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawOutbound {
+    /// Host names that may have any address and port, as a host of tests on loopback; default none:
+    /// the public internet only
+    pub(crate) allowed_hosts: Vec<String>,
+    /// Files with further certificate authorities, PEM; default those of the system only
+    pub(crate) certificate_authorities: Vec<PathBuf>,
 }
 
 /// Reads the text and lays the environment over it.

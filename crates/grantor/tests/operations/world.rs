@@ -285,11 +285,11 @@ impl World {
         assert_eq!(answer.status(), StatusCode::OK);
     }
 
-    /// The ids of the published keys.
+    /// The ids of the published keys that sign access tokens.
     pub(crate) async fn kids(&self) -> Vec<String> {
         let answer = self.http.get(format!("{}/oauth2/jwks", self.url)).send().await.unwrap();
         let set: Value = answer.json().await.unwrap();
-        let keys = set["keys"].as_array().unwrap().iter();
+        let keys = set["keys"].as_array().unwrap().iter().filter(|key| key["alg"] == "ES256");
         keys.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
     }
 

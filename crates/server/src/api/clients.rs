@@ -245,16 +245,14 @@ impl Resource for Clients {
         Ok(scopes.filter(|scope| is_permission(scope)).cloned().collect())
     }
 
-    /// A key of the algorithm that the client's tokens are signed with.
+    /// A key of each algorithm that something for the client is signed with.
     async fn prepare(app: &App, caller: &Caller, client: &Client) -> Result<(), Problem> {
         let (view, now) = (&caller.context.tenant, caller.context.now);
-        match client.signing_alg {
-            Some(alg) if !view.keys.algorithms(now).contains(&alg) => {
-                let tenant = &view.tenant.name;
-                Ok(jobs::rotate(app, tenant, alg, 0, None, &caller.actor).await?)
-            }
-            _ => Ok(()),
+        let there = view.keys.algorithms(now);
+        for alg in client.signing_algs().into_iter().filter(|alg| !there.contains(alg)) {
+            jobs::rotate(app, &view.tenant.name, alg, 0, None, &caller.actor).await?;
         }
+        Ok(())
     }
 
     async fn consequences(

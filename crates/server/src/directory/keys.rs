@@ -10,6 +10,8 @@ use grantor_crypto::key::{SigningKey, VerifyingKey};
 use grantor_domain::audit::CHECKPOINT_TYP;
 use grantor_domain::client::TokenProfile;
 use grantor_domain::issue::AccessToken;
+use grantor_domain::issue::id_token::ID_TOKEN_TYP;
+use grantor_domain::issue::logout_token::LOGOUT_TOKEN_TYP;
 use grantor_domain::signing_key::SigningKeyRecord;
 use grantor_oauth_types::name::TenantName;
 use grantor_oauth_types::revocation_feed::DELTA_TYP;
@@ -36,6 +38,8 @@ struct Key {
     stups: Signer,
     feed: Signer,
     checkpoint: Signer,
+    jwt: Signer,
+    logout: Signer,
 }
 
 /// The JWK set as it goes out, and its entity tag.
@@ -78,6 +82,8 @@ impl KeyRing {
                 stups: Signer::new(&signing, typ(TokenProfile::Stups)),
                 feed: Signer::new(&signing, Some(DELTA_TYP)),
                 checkpoint: Signer::new(&signing, Some(CHECKPOINT_TYP)),
+                jwt: Signer::new(&signing, Some(ID_TOKEN_TYP)),
+                logout: Signer::new(&signing, Some(LOGOUT_TOKEN_TYP)),
                 signing,
                 record,
             });
@@ -112,6 +118,17 @@ impl KeyRing {
             TokenProfile::Rfc9068 => &key.rfc9068,
             TokenProfile::Stups => &key.stups,
         })
+    }
+
+    /// Who signs what a client reads now (id_tokens, `UserInfo`, JARM), with the algorithm that the
+    /// client is registered for and no other.
+    pub fn jwt_signer(&self, alg: Algorithm, now: Timestamp) -> Option<&Signer> {
+        self.signing_now(Some(alg), now).map(|key| &key.jwt)
+    }
+
+    /// Who signs logout tokens now.
+    pub fn logout_signer(&self, alg: Algorithm, now: Timestamp) -> Option<&Signer> {
+        self.signing_now(Some(alg), now).map(|key| &key.logout)
     }
 
     /// Who signs a statement now, preferably with this algorithm.

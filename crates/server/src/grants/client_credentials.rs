@@ -40,7 +40,7 @@ pub(super) async fn issue(
     let speaker = speaker(client, &entry);
     let realm = speaker.realm.clone();
     let access_token = access_token(context, client, speaker, &entitled)?;
-    Ok(Issued { access_token, refresh_token: None, entitled, realm })
+    Ok(Issued { access_token, refresh_token: None, id_token: None, entitled, realm })
 }
 
 /// The client itself: its id can never equal a user's (SEC-059). STUPS APIs know services by their
@@ -52,7 +52,11 @@ fn speaker(client: &AuthenticatedClient, entry: &ClientEntry) -> Speaker {
             username: Some(service.user.name.to_string()),
             realm: Some(service.user.realm.clone()),
             grant: None,
+            session: None,
         },
-        _ => Speaker { sub: client.id.to_string(), username: None, realm: None, grant: None },
+        _ => {
+            let sub = client.id.to_string();
+            Speaker { sub, username: None, realm: None, grant: None, session: None }
+        }
     }
 }

@@ -71,9 +71,10 @@ pub(super) async fn issue(
         username: Some(user.user.name.to_string()),
         realm: Some(realm.clone()),
         grant,
+        session: None,
     };
     let access_token = access_token(context, client, speaker, &entitled)?;
-    Ok(Issued { access_token, refresh_token, entitled, realm: Some(realm) })
+    Ok(Issued { access_token, refresh_token, id_token: None, entitled, realm: Some(realm) })
 }
 
 /// The realm that was named, or the only one the client acts for.

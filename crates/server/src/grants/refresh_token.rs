@@ -7,19 +7,22 @@ use grantor_crypto::secret::LookupSecret;
 use grantor_domain::client_auth::AuthenticatedClient;
 use grantor_domain::decision::{Ask, GrantFacts, Outcome, RecordedDecision};
 use grantor_domain::grant::Grant;
+use grantor_domain::issue::id_token::Beside;
 use grantor_domain::refresh::{RefreshPolicy, RefreshRefusal, Rotation, Successor, rotate};
 use grantor_domain::revocation::{Revocation, Target};
+use grantor_domain::session::Session;
 use grantor_domain::token::TokenError;
 use grantor_oauth_types::grant_type::GrantType;
-use grantor_oauth_types::id::GrantId;
+use grantor_oauth_types::id::{GrantId, SessionId};
 use grantor_oauth_types::scope::Scopes;
-use grantor_store::{Effect, Effects, operations};
+use grantor_store::{Claim, Effect, Effects, operations};
 use jiff::SignedDuration;
 
 use super::{Context, Issued, TokenFailure, access_token, concluded, entry};
 use crate::app::App;
 use crate::decisions::About;
 use crate::directory::{ClientEntry, UserEntry};
+use crate::id_tokens;
 use crate::tokens::Speaker;
 
 /// Everything the judgement inside the transaction looks at.
@@ -71,8 +74,17 @@ pub(super) async fn issue(
         scopes,
         resource,
     };
-    let refreshed =
-        operations::judge_grant(&*app.store, tenant, id, move |grant| case.judge(grant)).await?;
+    let mut claims = vec![Claim::Grant(tenant.clone(), id)];
+    claims.extend(session_of(&grant).map(|id| Claim::Session(tenant.clone(), id)));
+    let with_session = claims.len() > 1;
+    let refreshed = operations::judge(&*app.store, claims, move |claimed| {
+        let live = |session: &Session| session.is_live(case.context.now);
+        if with_session && !claimed.session(1).is_some_and(live) {
+            return Ok((Refreshed::Refused(RefreshRefusal::Ended), Effects::NONE));
+        }
+        Ok(case.judge(claimed.grant(0)))
+    });
+    let refreshed = refreshed.await?;
     let (record, again) = match refreshed {
         Refreshed::Granted(record, again) => (record, again),
         Refreshed::Denied(record) => {
@@ -96,9 +108,42 @@ pub(super) async fn issue(
         username: Some(user.user.name.to_string()),
         realm: Some(grant.realm.clone()),
         grant: Some(id),
+        session: session_of(&grant),
     };
     let access_token = access_token(context, client, speaker, &entitled)?;
-    Ok(Issued { access_token, refresh_token: Some(next), entitled, realm: Some(grant.realm) })
+    let id_token = id_token(app, context, client, &grant, &user, &access_token).await?;
+    let realm = Some(grant.realm);
+    Ok(Issued { access_token, refresh_token: Some(next), id_token, entitled, realm })
+}
+
+/// The session that a grant ends with, unless it was given for offline use (OIDC Core §11).
+fn session_of(grant: &Grant) -> Option<SessionId> {
+    grant.origin.as_ref().filter(|origin| !origin.offline)?.sign_in.session
+}
+
+/// OIDC Core §12.2: the same person, the same sign-in, no nonce.
+async fn id_token(
+    app: &App,
+    context: &Context,
+    client: &AuthenticatedClient,
+    grant: &Grant,
+    user: &UserEntry,
+    access_token: &str,
+) -> Result<Option<String>, TokenFailure> {
+    let Some(origin) = grant.origin.as_ref().filter(|_| grant.scopes.contains("openid")) else {
+        return Ok(None);
+    };
+    let about = id_tokens::About {
+        client,
+        user: &user.user,
+        sign_in: &origin.sign_in,
+        wants_auth_time: origin.wants_auth_time,
+        claims: &origin.claims,
+        scopes: None,
+        nonce: None,
+        beside: Beside { access_token: Some(access_token), ..Beside::default() },
+    };
+    Ok(Some(id_tokens::make(app, &context.tenant, about, context.now).await?))
 }
 
 /// The successor that was handed out before, opened with the token it succeeded (SEC-062).

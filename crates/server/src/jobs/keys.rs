@@ -27,7 +27,11 @@ const MOST: usize = 1_000;
 /// Gives every tenant the keys it needs now, and takes in what time has changed.
 pub async fn tend(app: &App) -> Result<(), StoreError> {
     for (name, view) in app.directory.tenants().iter() {
-        for alg in algorithms_in_use(&view.tenant) {
+        // Those that clients asked for have a key already, and get the next one in time.
+        let by_clients = view.keys.algorithms(app.clock.now());
+        for alg in
+            algorithms_in_use(&view.tenant).into_iter().chain(by_clients).collect::<BTreeSet<_>>()
+        {
             ensure(app, view, name, alg).await?;
         }
     }
@@ -38,7 +42,8 @@ pub async fn tend(app: &App) -> Result<(), StoreError> {
 /// The algorithms that a tenant signs with by itself. Clients that ask for another get a key of it
 /// when they are registered.
 fn algorithms_in_use(tenant: &Tenant) -> BTreeSet<Algorithm> {
-    BTreeSet::from([tenant.settings.signing_alg])
+    // Every OpenID Provider signs with RS256 (OIDC Discovery §3).
+    BTreeSet::from([tenant.settings.signing_alg, Algorithm::Rs256])
 }
 
 /// Makes the first key, or the next one when the current one has signed for long enough.

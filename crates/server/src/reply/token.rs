@@ -22,6 +22,7 @@ pub fn issued(issued: Issued, decision: DecisionId) -> Response<Body> {
         expires_in: issued.entitled.seconds.into(),
         scope: Some(issued.entitled.scopes.to_string()),
         refresh_token: issued.refresh_token,
+        id_token: issued.id_token,
         realm: None,
         decision_id: Some(decision.to_string()),
     };

@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "tests, and what helps them")]
 
 mod bootstrap;
+mod code_flow;
 mod crowds;
 mod endings;
 mod essentials;
 mod management;
+mod openid;
 mod people;
 mod refusals;
 mod revocation;

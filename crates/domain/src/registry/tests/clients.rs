@@ -119,7 +119,7 @@ fn sec_155_client_keys_are_public_strong_few_and_named_apart() {
         ("RSA 2048",        &set(json!([rsa(128)])),                         &["/jwks/keys/0"]),
         ("on the curve",    &set(json!([with(&|k| k["x"] = k["y"].clone())])), &["/jwks/keys/0"]),
         ("known curve",     &set(json!([with(&|k| k["crv"] = json!("secp256k1"))])), &["/jwks/keys/0"]),
-        ("for signatures",  &set(json!([with(&|k| k["use"] = json!("enc"))])), &["/jwks/keys/0"]),
+("strong also for encryption", &set(json!([{"kty": "RSA", "e": "AQAB", "n": "AQAB", "use": "enc"}])), &["/jwks/keys/0"]),
         ("at most ten",     &set(json!(many)),                               &["/jwks/keys"]),
         ("named apart",     &set(json!([key(), key()])),                     &["/jwks/keys"]),
     ];

@@ -183,6 +183,9 @@ fn success(issued: Issued) -> Response<Body> {
     if let Some(refresh_token) = issued.refresh_token {
         body["refresh_token"] = refresh_token.into();
     }
+    if let Some(id_token) = issued.id_token {
+        body["id_token"] = id_token.into();
+    }
     reply::private(StatusCode::OK, &body)
 }
 

@@ -1,0 +1,85 @@
+//! The public keys of clients, as they registered them or as they publish them.
+//!
+//! What is published is fetched through the outbound guard and kept for a while. A key that is not
+//! in the set that is kept may be a new one: then it is fetched again, but not all the time (OIDC
+//! Core §10.1.1; trap 60).
+
+use std::sync::Arc;
+
+use grantor_domain::client::Client;
+use grantor_oauth_types::name::{ClientId, TenantName};
+use jiff::{SignedDuration, Timestamp};
+use quick_cache::sync::Cache;
+use serde_json::Value;
+
+use crate::app::App;
+
+/// How many sets are kept.
+const KEPT: usize = 1_024;
+
+/// For how long a set is good.
+const FRESH: SignedDuration = SignedDuration::from_mins(10);
+
+/// How soon a set is fetched again because a key is missing in it.
+const AGAIN: SignedDuration = SignedDuration::from_secs(5);
+
+/// The sets that were fetched of late.
+#[derive(Debug)]
+pub struct ClientKeys {
+    fetched: Cache<(TenantName, ClientId), Arc<Fetched>>,
+}
+
+#[derive(Debug)]
+struct Fetched {
+    uri: String,
+    at: Timestamp,
+    set: Option<Arc<Value>>,
+}
+
+impl Default for ClientKeys {
+    fn default() -> Self {
+        Self { fetched: Cache::new(KEPT) }
+    }
+}
+
+impl ClientKeys {
+    /// The JWK set of a client; `None` if it has none, or it cannot be had now.
+    pub async fn set_of(&self, app: &App, client: &Client) -> Option<Arc<Value>> {
+        self.get(app, client, FRESH).await
+    }
+
+    /// The same, where what is kept was found to lack a key.
+    pub async fn newest_of(&self, app: &App, client: &Client) -> Option<Arc<Value>> {
+        self.get(app, client, AGAIN).await
+    }
+
+    async fn get(
+        &self,
+        app: &App,
+        client: &Client,
+        good_for: SignedDuration,
+    ) -> Option<Arc<Value>> {
+        if let Some(jwks) = &client.jwks {
+            return Some(Arc::new(jwks.clone()));
+        }
+        let uri = client.jwks_uri.as_ref()?;
+        let (at, now) = ((client.tenant.clone(), client.id.clone()), app.clock.now());
+        let kept = self.fetched.get(&at).filter(|kept| kept.uri == *uri);
+        if let Some(kept) = &kept
+            && now.duration_since(kept.at) < if kept.set.is_some() { good_for } else { AGAIN }
+        {
+            return kept.set.clone();
+        }
+        let set = match app.outbound.get_json(uri).await {
+            Ok(set) => Some(Arc::new(set)),
+            Err(error) => {
+                tracing::warn!(%error, client = %client.id, "the keys of a client cannot be fetched");
+                // What was good before is better than nothing.
+                kept.and_then(|kept| kept.set.clone())
+            }
+        };
+        let fetched = Fetched { uri: uri.clone(), at: now, set: set.clone() };
+        self.fetched.insert(at, Arc::new(fetched));
+        set
+    }
+}

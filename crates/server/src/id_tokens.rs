@@ -1,0 +1,126 @@
+//! Making `id_token`s, and whatever else is signed and encrypted for one client.
+
+use grantor_crypto::alg::Algorithm;
+use grantor_crypto::jwe::{EncryptionKey, encrypt};
+use grantor_domain::claims::{ClaimsRequest, Wanted, release};
+use grantor_domain::client::{Client, Encryption};
+use grantor_domain::issue::id_token::{Beside, IdToken};
+use grantor_domain::session::SignIn;
+use grantor_domain::user::User;
+use grantor_oauth_types::scope::Scopes;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::app::App;
+use crate::directory::TenantView;
+use crate::tokens::NoSigner;
+
+/// What an `id_token` is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'a> {
+    /// To whom
+    pub client: &'a Client,
+    /// About whom
+    pub user: &'a User,
+    /// How she signed in
+    pub sign_in: &'a SignIn,
+    /// Whether `auth_time` was asked for, by `max_age` or registration
+    pub wants_auth_time: bool,
+    /// The `claims` parameter
+    pub claims: &'a ClaimsRequest,
+    /// What was granted, where no access token goes out: then the claims of scopes are in here
+    /// (OIDC Core §5.4)
+    pub scopes: Option<&'a Scopes>,
+    /// As it was sent
+    pub nonce: Option<&'a str>,
+    /// What goes out beside it
+    pub beside: Beside<'a>,
+}
+
+/// Makes an `id_token`: signed, and encrypted if the client is registered so.
+pub async fn make(
+    app: &App,
+    view: &TenantView,
+    about: About<'_>,
+    now: Timestamp,
+) -> Result<String, NoSigner> {
+    let client = about.client;
+    let asked = &about.claims.id_token;
+    let none = Scopes::EMPTY;
+    let wanted =
+        Wanted { scopes: about.scopes.unwrap_or(&none), claims: asked, registered: &client.scopes };
+    let sub = subject(app, client, about.user);
+    let alg = client.id_token_alg();
+    let token = IdToken {
+        issuer: &view.tenant.issuer,
+        sub: &sub,
+        client: &client.id,
+        iat: now.as_second(),
+        seconds: view.tenant.settings.id_token_seconds,
+        sign_in: about.sign_in,
+        wants_auth_time: about.wants_auth_time
+            || client.authorization.require_auth_time
+            || asked.contains_key("auth_time"),
+        nonce: about.nonce,
+        alg,
+        beside: about.beside,
+        claims: release(about.user, wanted),
+    };
+    let signed = sign(view, alg, &token.to_jwt_payload(), now)?;
+    seal(app, client, client.openid.id_token_encryption, signed).await
+}
+
+/// Who a person is to a client: the same everywhere, or each sector another name that only we can
+/// tell back (OIDC Core §8.1).
+pub fn subject(app: &App, client: &Client, user: &User) -> String {
+    match client.pairwise_sector() {
+        Some(sector) => app.secrets.pairwise_subject(&user.tenant, &sector, user.id),
+        None => user.id.to_string(),
+    }
+}
+
+/// Signs what a client reads, with the algorithm that it is registered for and no other (trap 67).
+pub fn sign(
+    view: &TenantView,
+    alg: Algorithm,
+    payload: &[u8],
+    now: Timestamp,
+) -> Result<String, NoSigner> {
+    let signer = view.keys.jwt_signer(alg, now).ok_or(NoSigner)?;
+    signer.sign(payload).map_err(|_| NoSigner)
+}
+
+/// Encrypts a signed JWT for the client, if it is registered so (trap 68).
+pub async fn seal(
+    app: &App,
+    client: &Client,
+    encryption: Option<Encryption>,
+    signed: String,
+) -> Result<String, NoSigner> {
+    seal_content(app, client, encryption, signed, Some("JWT")).await
+}
+
+/// Encrypts claims that are not signed.
+pub async fn seal_claims(
+    app: &App,
+    client: &Client,
+    encryption: Encryption,
+    claims: &Map<String, Value>,
+) -> Result<String, NoSigner> {
+    let content = serde_json::to_string(claims).expect("claims have string keys only");
+    seal_content(app, client, Some(encryption), content, None).await
+}
+
+async fn seal_content(
+    app: &App,
+    client: &Client,
+    encryption: Option<Encryption>,
+    content: String,
+    cty: Option<&str>,
+) -> Result<String, NoSigner> {
+    let Some(Encryption { alg, enc }) = encryption else { return Ok(content) };
+    let jwks = app.client_keys.set_of(app, client).await.ok_or(NoSigner)?;
+    let keys = jwks.get("keys").and_then(Value::as_array).ok_or(NoSigner)?;
+    let key = keys.iter().find_map(|key| EncryptionKey::from_jwk_for(key, alg).ok());
+    encrypt(&key.ok_or(NoSigner)?, enc, cty, content.as_bytes()).map_err(|_| NoSigner)
+}

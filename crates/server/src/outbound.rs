@@ -1,0 +1,287 @@
+//! The one way out: every request that this server makes to an address somebody else named.
+//! SEC-156.
+//!
+//! https, public addresses, no redirects, no proxy, a few seconds, a bounded answer. A name is
+//! resolved once and the connection goes to an address that was looked at. What an operator allows
+//! by name (a host on loopback, for tests) is let through, and nothing else.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::{Ipv4Net, Ipv6Net};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use serde_json::Value;
+use url::{Host, Url};
+
+/// How long a request may take, all in all.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest answer that is read, in bytes.
+const LONGEST: usize = 1024 * 1024;
+
+/// The ports that may be connected to, of hosts that are not allowed by name.
+const PORTS: [u16; 2] = [443, 8443];
+
+/// What an operator allows besides the public internet.
+#[derive(Clone, Debug, Default)]
+pub struct OutboundPolicy {
+    /// Host names that may have any address and any port
+    pub allowed_hosts: Vec<String>,
+    /// Further certificate authorities, DER
+    pub roots: Vec<Vec<u8>>,
+}
+
+/// Makes requests.
+#[derive(Clone, Debug)]
+pub struct Outbound {
+    http: reqwest::Client,
+    allowed: Arc<[String]>,
+}
+
+/// Why nothing came back. Whoever asked for the request hears only that it was unreachable.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboundError {
+    /// It is not asked for
+    #[error("refused: {0}")]
+    Refused(&'static str),
+    /// Nobody answered as asked
+    #[error("unreachable: {0}")]
+    Unreachable(String),
+    /// More than anybody needs
+    #[error("the answer is too long")]
+    TooLong,
+    /// Not JSON
+    #[error("the answer is not JSON")]
+    NotJson,
+}
+
+impl Outbound {
+    /// Fails when a certificate of the policy does not read.
+    pub fn new(policy: &OutboundPolicy) -> Result<Self, OutboundError> {
+        let unusable = |error: reqwest::Error| OutboundError::Unreachable(error.to_string());
+        let roots = policy.roots.iter().map(|der| reqwest::Certificate::from_der(der));
+        let roots = roots.collect::<Result<Vec<_>, _>>().map_err(unusable)?;
+        let allowed: Arc<[String]> = policy.allowed_hosts.clone().into();
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("grantor/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .https_only(true)
+            .timeout(TIMEOUT)
+            .tls_certs_merge(roots)
+            .dns_resolver(Arc::new(Guarded { allowed: Arc::clone(&allowed) }))
+            .build()
+            .map_err(unusable)?;
+        Ok(Self { http, allowed })
+    }
+
+    /// Gets a JSON document.
+    pub async fn get_json(&self, uri: &str) -> Result<Value, OutboundError> {
+        let body = self.get(uri).await?;
+        serde_json::from_slice(&body).map_err(|_| OutboundError::NotJson)
+    }
+
+    /// Gets a document.
+    pub async fn get(&self, uri: &str) -> Result<Vec<u8>, OutboundError> {
+        let response = self.send(self.http.get(self.check(uri)?)).await?;
+        if !response.status().is_success() {
+            return Err(OutboundError::Unreachable(format!("status {}", response.status())));
+        }
+        bounded(response).await
+    }
+
+    /// Posts a form; the status is all that is looked at. Any 2xx is good.
+    pub async fn post_form(&self, uri: &str, form: &[(&str, &str)]) -> Result<(), OutboundError> {
+        let response = self.send(self.http.post(self.check(uri)?).form(form)).await?;
+        match response.status() {
+            status if status.is_success() => Ok(()),
+            status => Err(OutboundError::Unreachable(format!("status {status}"))),
+        }
+    }
+
+    async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<reqwest::Response, OutboundError> {
+        let answer = request.send().await;
+        // The URL may carry a query, which does not belong into logs.
+        answer.map_err(|error| OutboundError::Unreachable(error.without_url().to_string()))
+    }
+
+    /// Whether it is asked for at all.
+    fn check(&self, uri: &str) -> Result<Url, OutboundError> {
+        let url = Url::parse(uri).map_err(|_| OutboundError::Refused("not an absolute URL"))?;
+        if url.scheme() != "https" {
+            return Err(OutboundError::Refused("not https"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(OutboundError::Refused("user information"));
+        }
+        let host = url.host_str().unwrap_or_default();
+        if self.allowed.iter().any(|allowed| allowed == host) {
+            return Ok(url);
+        }
+        if !PORTS.contains(&url.port_or_known_default().unwrap_or_default()) {
+            return Err(OutboundError::Refused("the port"));
+        }
+        let public = match url.host() {
+            Some(Host::Ipv4(address)) => is_public(address.into()),
+            Some(Host::Ipv6(address)) => is_public(address.into()),
+            // Looked at once it is resolved.
+            Some(Host::Domain(_)) => true,
+            None => false,
+        };
+        if public { Ok(url) } else { Err(OutboundError::Refused("not a public address")) }
+    }
+}
+
+async fn bounded(mut response: reqwest::Response) -> Result<Vec<u8>, OutboundError> {
+    let mut body = Vec::new();
+    loop {
+        let chunk = response.chunk().await;
+        let chunk = chunk.map_err(|e| OutboundError::Unreachable(e.without_url().to_string()))?;
+        let Some(chunk) = chunk else { return Ok(body) };
+        if body.len() + chunk.len() > LONGEST {
+            return Err(OutboundError::TooLong);
+        }
+        body.extend_from_slice(&chunk);
+    }
+}
+
+/// Resolves names, and hands out an address only if every one of them is public: a name with both
+/// sorts is somebody's trick.
+#[derive(Debug)]
+struct Guarded {
+    allowed: Arc<[String]>,
+}
+
+impl Resolve for Guarded {
+    fn resolve(&self, name: Name) -> Resolving {
+        let allowed = self.allowed.iter().any(|allowed| allowed == name.as_str());
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let found: Vec<SocketAddr> = found.collect();
+            if !allowed && !found.iter().all(|address| is_public(address.ip())) {
+                return Err("not a public address".into());
+            }
+            let addresses: Addrs = Box::new(found.into_iter());
+            Ok(addresses)
+        })
+    }
+}
+
+/// Whether an address is on the public internet. Whatever is not known to be is not.
+fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => !v4_special().iter().any(|net| net.contains(&address)),
+        IpAddr::V6(address) => {
+            // Global unicast, without what is set apart in it or carries an IPv4 address inside.
+            net6([0x2000, 0], 3).contains(&address)
+                && ![
+                    net6([0x2001, 0], 23),
+                    net6([0x2001, 0xdb8], 32),
+                    net6([0x2002, 0], 16),
+                    net6([0x3fff, 0], 20),
+                ]
+                .iter()
+                .any(|net| net.contains(&address))
+        }
+    }
+}
+
+/// The registry of special-purpose IPv4 addresses (RFC 6890), multicast, and what is reserved.
+fn v4_special() -> [Ipv4Net; 15] {
+    let net = |a, b, c, bits| Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, 0), bits);
+    [
+        net(0, 0, 0, 8),
+        net(10, 0, 0, 8),
+        net(100, 64, 0, 10),
+        net(127, 0, 0, 8),
+        net(169, 254, 0, 16),
+        net(172, 16, 0, 12),
+        net(192, 0, 0, 24),
+        net(192, 0, 2, 24),
+        net(192, 88, 99, 24),
+        net(192, 168, 0, 16),
+        net(198, 18, 0, 15),
+        net(198, 51, 100, 24),
+        net(203, 0, 113, 24),
+        net(224, 0, 0, 4),
+        net(240, 0, 0, 4),
+    ]
+}
+
+fn net6([a, b]: [u16; 2], bits: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::new(a, b, 0, 0, 0, 0, 0, 0), bits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outbound(hosts: &[&str]) -> Outbound {
+        let allowed_hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+        Outbound::new(&OutboundPolicy { allowed_hosts, roots: Vec::new() }).unwrap()
+    }
+
+    #[tokio::test]
+    async fn sec_156_nothing_goes_to_an_address_that_is_not_public() {
+        // Whoever connects is seen.
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:8443").await.ok();
+        let out = outbound(&[]);
+        for uri in [
+            "https://127.0.0.1:8443/",
+            "https://[::1]:8443/",
+            "https://localhost:8443/",
+            "https://[::ffff:127.0.0.1]:8443/",
+            "https://[::ffff:10.0.0.1]/",
+            "https://0x7f.1:8443/",
+            "https://2130706433:8443/",
+            "https://169.254.169.254/latest/meta-data/",
+            "https://[fd00::1]/",
+            "https://[fe80::1]/",
+            "https://[64:ff9b::7f00:1]/",
+            "https://[2002:7f00:1::]/",
+            "https://100.64.0.1/",
+            "https://0.0.0.0:8443/",
+            "https://[::]:8443/",
+            "https://224.0.0.1/",
+            "https://255.255.255.255/",
+        ] {
+            assert!(out.get(uri).await.is_err(), "{uri}");
+        }
+        if let Some(listener) = listener {
+            let seen = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
+            assert!(seen.is_err(), "somebody connected");
+        }
+    }
+
+    #[test]
+    fn sec_156_only_https_on_ports_of_https_without_user_information() {
+        let out = outbound(&["named.example"]);
+        for uri in [
+            "http://app.example/",
+            "ftp://app.example/",
+            "file:///etc/passwd",
+            "https://app.example:22/",
+            "https://u:p@app.example/",
+            "/jwks",
+        ] {
+            assert!(out.check(uri).is_err(), "{uri}");
+        }
+        for uri in
+            ["https://app.example/", "https://app.example:8443/k", "https://named.example:1/"]
+        {
+            assert!(out.check(uri).is_ok(), "{uri}");
+        }
+    }
+
+    #[test]
+    fn sec_156_addresses_of_the_public_internet_are_public() {
+        for address in ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "2a00:1450::1"] {
+            assert!(is_public(address.parse().unwrap()), "{address}");
+        }
+    }
+}
