@@ -67,6 +67,9 @@ pub struct TenantSettings {
     pub revocation_salt: String,
     /// `compat.tokeninfo_query`: token info takes the token from the query as well (SEC-017)
     pub compat_tokeninfo_query: bool,
+    /// Origins whose pages may ask for tokens themselves, such as `https://spa.example.org`; none
+    /// by default (SEC-013)
+    pub web_origins: Vec<String>,
     /// How its pages look
     #[serde(skip_serializing_if = "is_default")]
     pub look: Look,
@@ -109,6 +112,7 @@ impl Default for TenantSettings {
             key_publish_ahead_seconds: 3_600,
             revocation_salt: DEFAULT_SALT.to_owned(),
             compat_tokeninfo_query: false,
+            web_origins: Vec::new(),
             look: Look::default(),
         }
     }

@@ -33,6 +33,7 @@ pub mod bootstrap;
 pub mod client_keys;
 pub mod clock;
 pub mod cookie;
+pub mod cross_origin;
 pub mod decisions;
 pub mod dialects;
 pub mod directory;

@@ -17,7 +17,7 @@ use crate::listener::{self, Face, Listener};
 use crate::outbound::Outbound;
 use crate::secrets::Secrets;
 use crate::settings::Settings;
-use crate::{jobs, routes};
+use crate::{cross_origin, jobs, routes};
 
 /// What a node is made of.
 #[derive(Debug)]
@@ -106,7 +106,9 @@ impl Served {
 
 fn router(face: Face) -> Router<App> {
     match face {
-        Face::Public => routes::public().into_router(),
+        Face::Public => {
+            routes::public().into_router().layer(axum::middleware::from_fn(cross_origin::admit))
+        }
         Face::Operations => routes::operations().into_router(),
     }
 }

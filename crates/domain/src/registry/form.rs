@@ -75,6 +75,13 @@ pub(super) fn is_issuer(text: &str) -> bool {
     secure && bare && url.as_str().trim_end_matches('/') == text
 }
 
+/// An origin as browsers write it in `Origin`: it is compared byte by byte (SEC-013).
+pub(super) fn is_origin(text: &str) -> bool {
+    let Ok(url) = Url::parse(text) else { return false };
+    let secure = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
+    secure && url.origin().ascii_serialization() == text
+}
+
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),

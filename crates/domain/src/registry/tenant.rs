@@ -1,6 +1,6 @@
 //! Tenants and realms. SEC-062, SEC-084, SEC-091.
 
-use super::form::{NAME, is_absolute_uri, is_host, is_issuer};
+use super::form::{NAME, is_absolute_uri, is_host, is_issuer, is_origin};
 use super::{
     Entry, Flaw, Flaws, Known, LONGEST_ACCESS, LONGEST_CODE, LONGEST_DEFAULT_ACCESS, LONGEST_GRACE,
     LONGEST_GRANT, LONGEST_PUSHED, MAX_LIST, Reason, Want,
@@ -50,8 +50,18 @@ fn check_settings(settings: &TenantSettings, flaws: &mut Flaws) {
         key_publish_ahead_seconds: ahead,
         revocation_salt,
         compat_tokeninfo_query: _,
+        web_origins,
         look,
     } = settings;
+    flaws.list(&at("web_origins"), web_origins, MAX_LIST);
+    for (index, origin) in web_origins.iter().enumerate() {
+        let expects = "an origin (https, or http on a loopback address) in its canonical spelling";
+        flaws.demand(
+            is_origin(origin),
+            &at(&format!("web_origins/{index}")),
+            Reason::Form(expects),
+        );
+    }
     let access = at("access_token_seconds");
     flaws.range(&access, *access_token_seconds, 1, LONGEST_DEFAULT_ACCESS);
     flaws.range(&at("refresh_absolute_seconds"), *absolute, 1, LONGEST_GRANT);

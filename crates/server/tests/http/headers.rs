@@ -117,6 +117,42 @@ async fn sec_013_no_origin_may_read_anything_but_the_faces_for_browsers() {
 }
 
 #[tokio::test]
+async fn sec_013_a_listed_origin_may_ask_for_tokens_and_nothing_else() {
+    let server = TestServer::start().await;
+    let admin = server.admin_token().await;
+    let tenants = server.get("/api/v1/tenants", &admin).await.body;
+    let mut body = tenants["items"][0].clone();
+    let name = body.as_object_mut().unwrap().remove("name").unwrap();
+    body["settings"]["web_origins"] = serde_json::json!(["https://spa.example"]);
+    let path = format!("/api/v1/tenants/{}", name.as_str().unwrap());
+    let put = server.request(Method::PUT, &path).bearer_auth(&admin).header("if-match", "*");
+    assert_eq!(put.json(&body).send().await.unwrap().status(), StatusCode::OK);
+    let ask = async |method: Method, path: &str, origin: &str| {
+        let request = server.request(method, path).header("origin", origin);
+        request.header("access-control-request-method", "POST").send().await.unwrap()
+    };
+    for path in ["/oauth2/token", "/.well-known/openid-configuration"] {
+        let preflight = ask(Method::OPTIONS, path, "https://spa.example").await;
+        assert_eq!(preflight.status(), StatusCode::NO_CONTENT, "{path}");
+        for method in [Method::OPTIONS, Method::POST] {
+            let answer = ask(method.clone(), path, "https://spa.example").await;
+            let headers = answer.headers();
+            assert_eq!(headers["access-control-allow-origin"], "https://spa.example", "{path}");
+            assert_eq!(headers["vary"], "origin", "{path}");
+            assert!(!headers.contains_key("access-control-allow-credentials"), "{path}");
+            let other = ask(method, path, "https://spa.example.evil.example").await;
+            assert!(!other.headers().contains_key("access-control-allow-origin"), "{path}");
+            assert_eq!(other.headers()["vary"], "origin", "{path}");
+        }
+    }
+    for path in ["/oauth2/introspect", "/api/v1/clients", "/oauth2/authorize", "/sign-in"] {
+        let answer = ask(Method::GET, path, "https://spa.example").await;
+        assert!(!answer.headers().contains_key("access-control-allow-origin"), "{path}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn sec_015_errors_tell_nothing_about_the_inside() {
     let server = TestServer::start().await;
     let inside = [
