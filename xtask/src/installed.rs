@@ -27,6 +27,9 @@ pub(crate) fn for_tests() -> Result<()> {
     if !found("npm") {
         packages.push("npm");
     }
+    if chromium().is_none() {
+        packages.push("chromium");
+    }
     if packages.is_empty() { Ok(()) } else { install(&packages) }
 }
 
@@ -43,6 +46,12 @@ pub(crate) fn postgres_folder() -> Option<PathBuf> {
         .collect();
     folders.sort();
     folders.pop().map(|(_, folder)| folder).or_else(|| folder_of("initdb"))
+}
+
+/// The browser.
+pub(crate) fn chromium() -> Option<PathBuf> {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    names.iter().find_map(|name| Some(folder_of(name)?.join(name)))
 }
 
 /// Whether a program is in the search path.

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 mod advisories;
 mod bench;
+mod browser;
 mod ci;
 mod counts;
 mod database;

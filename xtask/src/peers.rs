@@ -32,7 +32,7 @@ pub(crate) fn run() -> Result<Counts> {
     }
     if tests.join("package.json").is_file() {
         ensure!(program.is_file(), "{} was not built", program.display());
-        let folder = node_folder(&tests)?;
+        let folder = node_folder(&tests, "peers/node")?;
         let mut node = Command::new("node");
         node.arg("--test").args(tests_of_node(&folder)?).current_dir(&folder);
         counts += run_and_count(with_grantor(&mut node)?)?;
@@ -43,7 +43,7 @@ pub(crate) fn run() -> Result<Counts> {
     Ok(counts)
 }
 
-fn with_grantor(command: &mut Command) -> Result<&mut Command> {
+pub(crate) fn with_grantor(command: &mut Command) -> Result<&mut Command> {
     Ok(command.env("GRANTOR_BIN", grantor()?).env("GRANTOR_ROOT", root()?))
 }
 
@@ -66,8 +66,8 @@ fn virtual_environment(requirements: &Path) -> Result<PathBuf> {
 }
 
 /// A copy of the JavaScript tests beside their packages.
-fn node_folder(tests: &Path) -> Result<PathBuf> {
-    let folder = target()?.join("peers/node");
+pub(crate) fn node_folder(tests: &Path, beside: &str) -> Result<PathBuf> {
+    let folder = target()?.join(beside);
     fs::create_dir_all(&folder)?;
     let wanted = fs::read(tests.join("package-lock.json"))
         .context("package-lock.json is missing: the versions must be fixed")?;
@@ -98,10 +98,10 @@ fn copy_scripts(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-fn tests_of_node(folder: &Path) -> Result<Vec<OsString>> {
+pub(crate) fn tests_of_node(folder: &Path) -> Result<Vec<OsString>> {
     let is_test = |name: &OsString| name.to_string_lossy().ends_with(".test.mjs");
     let tests: Vec<_> = scripts(folder)?.into_iter().filter(is_test).collect();
-    ensure!(!tests.is_empty(), "tests/peers has a package.json and no *.test.mjs");
+    ensure!(!tests.is_empty(), "a package.json and no *.test.mjs");
     Ok(tests)
 }
 

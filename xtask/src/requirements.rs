@@ -148,7 +148,7 @@ fn requirement(row: &str) -> Result<Requirement> {
 fn index() -> Result<Index> {
     let mut index = Index::default();
     for file in files()? {
-        let peers = file.starts_with("tests/peers");
+        let peers = file.starts_with("tests/peers") || file.starts_with("tests/browser");
         let names = match file.extension().and_then(|e| e.to_str()) {
             Some("rs") => rust_tests,
             Some("py") if peers => python_tests,

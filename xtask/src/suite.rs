@@ -9,13 +9,17 @@ use crate::counts::{Counts, run_and_count};
 use crate::database::Database;
 use crate::repository::cargo;
 use crate::steps::{Steps, succeed};
-use crate::{installed, peers};
+use crate::{browser, installed, peers};
 
 /// The variable by which the store tests find a PostgreSQL server in which they may make databases.
 const POSTGRES_URL: &str = "GRANTOR_TEST_POSTGRES_URL";
 
 /// The variable by which `grantor-testkit` chooses the database of its servers.
 const STORE: &str = "GRANTOR_TEST_STORE";
+
+/// What runs software of others.
+const STEPS_WITH_OTHERS: [(&str, fn() -> Result<Counts>); 2] =
+    [("tests with other software", peers::run), ("tests in a browser", browser::run)];
 
 /// Runs all tests and ends with the line that counts them.
 pub(crate) fn run(without_peers: bool) -> Result<()> {
@@ -35,8 +39,10 @@ pub(crate) fn tests(without_peers: bool) -> Result<Counts> {
         if let Some(rust) = steps.run("Rust tests, with PostgreSQL", rust) {
             counts += rust;
         }
-        if !without_peers && let Some(peers) = steps.run("tests with other software", peers::run) {
-            counts += peers;
+        if !without_peers {
+            for (name, step) in STEPS_WITH_OTHERS {
+                counts += steps.run(name, step).unwrap_or_default();
+            }
         }
     }
     steps.print_summary();

@@ -172,9 +172,11 @@ fn links_between_documents_lead_somewhere() {
 
 #[test]
 fn every_test_with_other_software_is_run() {
-    for (file, text) in texts().filter(|(file, _)| file.starts_with("tests/peers")) {
+    let folders = [Path::new("tests/peers"), Path::new("tests/browser")];
+    let ours = |file: &Path| folders.iter().any(|folder| file.starts_with(folder));
+    for (file, text) in texts().filter(|(file, _)| ours(file)) {
         let name = file_name(&file);
-        let direct = file.parent() == Some(Path::new("tests/peers"));
+        let direct = folders.iter().any(|folder| file.parent() == Some(folder));
         if has_extension(&file, "py") && text.contains("def test_") {
             assert!(name.starts_with("test_"), "pytest does not look into {name}");
         }

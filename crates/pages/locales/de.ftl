@@ -105,7 +105,7 @@ error-next = Noch einmal beginnen
 error-technical = Angaben für den Support
 error-code = Fehler
 error-detail = Näheres
-error-decision = Nummer
+error-decision = Nummer für den Support
 
 # Kontoseiten
 nav-label = Ihr Konto

@@ -105,7 +105,7 @@ error-next = Start again
 error-technical = Details for support
 error-code = Error
 error-detail = Detail
-error-decision = Number
+error-decision = Number for support
 
 # Account pages
 nav-label = Your account

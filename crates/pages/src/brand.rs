@@ -118,6 +118,8 @@ const LIGHT: Rgb = Rgb(0xff, 0xff, 0xff);
 const DARK: Rgb = Rgb(0x1c, 0x22, 0x24);
 /// The contrast that small text needs, with a little to spare.
 const READABLE: f64 = 4.8;
+/// How finely a readable shade is looked for.
+const STEPS: u16 = 20;
 
 impl Rgb {
     fn parse(text: &str) -> Option<Self> {
@@ -129,8 +131,8 @@ impl Rgb {
     /// The accent and what is derived from it, as custom properties for light and dark.
     fn variables(self) -> String {
         let mut css = String::new();
-        let light = self.until_readable_on(LIGHT, Self(0, 0, 0));
-        let dark = self.until_readable_on(DARK, Self(255, 255, 255));
+        let light = self.darker();
+        let dark = self.lighter();
         let _ =
             write!(css, ":root{{--accent:{};--on-accent:{}}}", light.hex(), light.text_on().hex());
         let _ = write!(
@@ -142,10 +144,26 @@ impl Rgb {
         css
     }
 
-    /// Moves towards `end` until it can be read on `ground`.
-    fn until_readable_on(self, ground: Self, end: Self) -> Self {
-        let mut tried = (0..=20_u16).map(|step| self.mixed(end, step, 20));
-        tried.find(|colour| colour.contrast(ground) >= READABLE).unwrap_or(end)
+    /// Dark enough to be read on a light ground.
+    fn darker(self) -> Self {
+        let mut tried = (0..=STEPS).map(|step| self.mixed(Self(0, 0, 0), step));
+        tried.find(|colour| colour.contrast(LIGHT) >= READABLE).unwrap_or(Self(0, 0, 0))
+    }
+
+    /// Light enough to be read on a dark ground: first in the same hue, then towards white.
+    fn lighter(self) -> Self {
+        let white = Self(255, 255, 255);
+        let bright = self.brightest();
+        let in_hue = (0..=STEPS).map(|step| self.mixed(bright, step));
+        let mut tried = in_hue.chain((0..=STEPS).map(|step| bright.mixed(white, step)));
+        tried.find(|colour| colour.contrast(DARK) >= READABLE).unwrap_or(white)
+    }
+
+    /// The same hue with its strongest part near the top.
+    fn brightest(self) -> Self {
+        let most = u16::from(self.0.max(self.1).max(self.2)).max(1);
+        let scale = |part: u8| u8::try_from(u16::from(part) * 225 / most).unwrap_or(u8::MAX);
+        Self(scale(self.0), scale(self.1), scale(self.2))
     }
 
     fn text_on(self) -> Self {
@@ -153,9 +171,9 @@ impl Rgb {
         if self.contrast(white) >= self.contrast(black) { white } else { black }
     }
 
-    fn mixed(self, other: Self, step: u16, of: u16) -> Self {
+    fn mixed(self, other: Self, step: u16) -> Self {
         let mix = |a: u8, b: u8| {
-            let mixed = (u16::from(a) * (of - step) + u16::from(b) * step) / of;
+            let mixed = (u16::from(a) * (STEPS - step) + u16::from(b) * step) / STEPS;
             u8::try_from(mixed).unwrap_or(u8::MAX)
         };
         Self(mix(self.0, other.0), mix(self.1, other.1), mix(self.2, other.2))
@@ -191,8 +209,7 @@ mod tests {
         #[test]
         fn no_colour_makes_a_page_unreadable(r: u8, g: u8, b: u8) {
             let colour = Rgb(r, g, b);
-            for (ground, end) in [(LIGHT, Rgb(0, 0, 0)), (DARK, Rgb(255, 255, 255))] {
-                let accent = colour.until_readable_on(ground, end);
+            for (ground, accent) in [(LIGHT, colour.darker()), (DARK, colour.lighter())] {
                 prop_assert!(accent.contrast(ground) >= 4.5);
                 prop_assert!(accent.text_on().contrast(accent) >= 4.5);
             }
