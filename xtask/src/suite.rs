@@ -18,8 +18,11 @@ const POSTGRES_URL: &str = "GRANTOR_TEST_POSTGRES_URL";
 const STORE: &str = "GRANTOR_TEST_STORE";
 
 /// What runs software of others.
-const STEPS_WITH_OTHERS: [(&str, fn() -> Result<Counts>); 2] =
+const STEPS_WITH_OTHERS: [(&str, Tests); 2] =
     [("tests with other software", peers::run), ("tests in a browser", browser::run)];
+
+/// Runs some tests and counts them.
+type Tests = fn() -> Result<Counts>;
 
 /// Runs all tests and ends with the line that counts them.
 pub(crate) fn run(without_peers: bool) -> Result<()> {

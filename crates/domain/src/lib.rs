@@ -44,6 +44,7 @@ pub mod introspect;
 pub mod issue;
 pub mod look;
 pub mod params;
+pub mod password_rule;
 pub mod pushed;
 pub mod realm;
 pub mod redirect_uri;

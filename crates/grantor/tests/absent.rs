@@ -102,17 +102,6 @@ async fn absent_id_tokens() {
 }
 
 #[tokio::test]
-async fn absent_pages() {
-    let server = Server::shared().await;
-    for path in ["/", "/index.html", "/login", "/oauth2/token", "/oauth2/tokeninfo", "/nowhere"] {
-        let answer = server.get(path).header("accept", "text/html").send().await.unwrap();
-        let kind =
-            answer.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
-        assert!(!kind.as_deref().unwrap_or_default().contains("html"), "{path} answers {kind:?}");
-    }
-}
-
-#[tokio::test]
 async fn absent_sign_in() {
     let server = Server::shared().await;
     server.has_none_of(&["/login", "/signin", "/logout", "/oauth2/end_session", "/session"]).await;
