@@ -10,6 +10,9 @@
 //! | the one decision        | [`decision`]      | `design.md` 3                        |
 //! | reading parameters      | [`params`]        | RFC 6749 §3.1, §3.2                  |
 //! | who is the client       | [`client_auth`]   | RFC 6749 §2.3, RFC 7523              |
+//! | authorization requests  | [`authorize`]     | RFC 6749 §4.1, OIDC Core §3          |
+//! | who is signed in enough | [`sign_in`]       | OIDC Core §3.1.2.1, RFC 9470         |
+//! | what has to be asked    | [`consent_request`] | `campus.md` 4, SEC-042             |
 //! | token requests          | [`token`]         | RFC 6749 §4.3, §4.4, §6              |
 //! | what a token says       | [`issue`]         | RFC 9068, STUPS, `design.md` 4       |
 //! | where answers may go    | [`redirect_uri`]  | RFC 6749 §3.1.2, RFC 8252 §7         |
@@ -27,11 +30,13 @@
 pub mod application;
 pub mod assignment;
 pub mod audit;
+pub mod authorize;
 pub mod claims;
 pub mod client;
 pub mod client_auth;
 pub mod code;
 pub mod consent;
+pub mod consent_request;
 pub mod data_key;
 pub mod decision;
 pub mod document;
@@ -54,6 +59,7 @@ pub mod resource_type;
 pub mod revocation;
 pub mod scope;
 pub mod session;
+pub mod sign_in;
 pub mod signing_key;
 pub mod single_use;
 pub mod tenant;

@@ -13,7 +13,11 @@ const REPEATABLE: [&str; 1] = ["resource"];
 /// Reading applies the two rules that RFC 6749 states for both endpoints (§3.1, §3.2): a
 /// parameter sent without a value counts as omitted, and none may be sent twice.
 #[derive(Default)]
-pub struct Params(BTreeMap<String, Vec<String>>);
+pub struct Params {
+    values: BTreeMap<String, Vec<String>>,
+    /// May come more than once here, besides [`REPEATABLE`]
+    repeating: &'static [&'static str],
+}
 
 /// The request cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +45,7 @@ pub enum ParamError {
 impl std::fmt::Debug for Params {
     /// Names only: values may be secrets (SEC-189).
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.values.keys()).finish()
     }
 }
 
@@ -53,9 +57,19 @@ impl Params {
         Ok(params)
     }
 
+    /// Reads a form of a page of ours, where these come once for each box that is ticked.
+    pub fn parse_repeating(
+        encoded: &[u8],
+        repeating: &'static [&'static str],
+    ) -> Result<Self, ParamError> {
+        let mut params = Self { repeating, ..Self::default() };
+        params.merge(encoded)?;
+        Ok(params)
+    }
+
     /// Reads more parameters into the same set: a name in both places is sent twice (SEC-008).
     pub fn merge(&mut self, encoded: &[u8]) -> Result<(), ParamError> {
-        let mut count = self.0.len();
+        let mut count = self.values.len();
         for pair in encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
             count += 1;
             if count > MAX_PARAMS {
@@ -95,8 +109,9 @@ impl Params {
     }
 
     fn add(&mut self, name: String, value: String) -> Result<(), ParamError> {
-        let repeatable = REPEATABLE.contains(&name.as_str());
-        match self.0.entry(name) {
+        let repeatable =
+            REPEATABLE.contains(&name.as_str()) || self.repeating.contains(&name.as_str());
+        match self.values.entry(name) {
             std::collections::btree_map::Entry::Vacant(slot) => {
                 slot.insert(vec![value]);
             }
@@ -112,12 +127,12 @@ impl Params {
 
     /// Looks at a parameter without taking it.
     pub fn peek(&self, name: &str) -> Option<&str> {
-        self.0.get(name)?.last().map(String::as_str)
+        self.values.get(name)?.last().map(String::as_str)
     }
 
     /// Takes an OPTIONAL parameter; an empty one counts as omitted.
     pub fn take(&mut self, name: &str) -> Option<String> {
-        self.0.remove(name)?.pop().filter(|value| !value.is_empty())
+        self.values.remove(name)?.pop().filter(|value| !value.is_empty())
     }
 
     /// Takes a REQUIRED parameter.
@@ -136,19 +151,19 @@ impl Params {
 
     /// Takes every value of a parameter that may be repeated.
     pub fn take_all(&mut self, name: &str) -> Vec<String> {
-        let mut values = self.0.remove(name).unwrap_or_default();
+        let mut values = self.values.remove(name).unwrap_or_default();
         values.retain(|value| !value.is_empty());
         values
     }
 
     /// The names of what was sent and not taken yet, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.values.keys().map(String::as_str)
     }
 
     /// Whether a parameter was sent, if only an empty one.
     pub fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.values.contains_key(name)
     }
 }
 

@@ -65,6 +65,8 @@ pub struct TenantSettings {
     pub key_publish_ahead_seconds: u32,
     /// The salt of revocation hashes; changing it leaves older hashes unmatched
     pub revocation_salt: String,
+    /// How people sign in: name and password on one page, or the name first
+    pub sign_in_page: SignInPage,
     /// `compat.tokeninfo_query`: token info takes the token from the query as well (SEC-017)
     pub compat_tokeninfo_query: bool,
     /// Origins whose pages may ask for tokens themselves, such as `https://spa.example.org`; none
@@ -93,6 +95,17 @@ pub enum RegistrationPolicy {
     Open,
 }
 
+/// How the sign-in page asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SignInPage {
+    /// Name and password at once
+    #[default]
+    OnePage,
+    /// The name first, then what goes with it
+    IdentityFirst,
+}
+
 impl Default for TenantSettings {
     fn default() -> Self {
         Self {
@@ -111,6 +124,7 @@ impl Default for TenantSettings {
             key_rotation_seconds: 30 * 86_400,
             key_publish_ahead_seconds: 3_600,
             revocation_salt: DEFAULT_SALT.to_owned(),
+            sign_in_page: SignInPage::OnePage,
             compat_tokeninfo_query: false,
             web_origins: Vec::new(),
             look: Look::default(),

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 pub struct Metadata {
     /// REQUIRED: compared exactly (SEC-084)
     pub issuer: String,
+    /// Where people are sent
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_endpoint: Option<String>,
     /// Where tokens are asked for
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_endpoint: Option<String>,
@@ -22,6 +25,30 @@ pub struct Metadata {
     /// REQUIRED by RFC 8414: empty while there is no authorization endpoint
     #[serde(default)]
     pub response_types_supported: Vec<String>,
+    /// Multiple Response Types; without it, `query` and `fragment`
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub response_modes_supported: Vec<String>,
+    /// RFC 7636 §6.2.1
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub code_challenge_methods_supported: Vec<String>,
+    /// RFC 9207 §3: true only if every answer has `iss`, errors included
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub authorization_response_iss_parameter_supported: bool,
+    /// OIDC Discovery §3: false without it
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_parameter_supported: Option<bool>,
+    /// OIDC Discovery §3: TRUE without it
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_uri_parameter_supported: Option<bool>,
+    /// Initiating User Registration 1.0 §4.1
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prompt_values_supported: Vec<String>,
+    /// OIDC Discovery §3: the levels of sign-in there is a way to reach
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acr_values_supported: Vec<String>,
+    /// OIDC Discovery §3, RFC 5646
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ui_locales_supported: Vec<String>,
     /// Every grant the token endpoint knows
     #[serde(default)]
     pub grant_types_supported: Vec<String>,

@@ -179,11 +179,10 @@ impl ResponseMode {
     /// Where the parameters stand; `jwt` goes by the response type (JARM §2.3.4).
     pub const fn placement(self, response_type: ResponseType) -> Placement {
         match self {
-            Self::Query | Self::QueryJwt => Placement::Query,
             Self::Fragment | Self::FragmentJwt => Placement::Fragment,
             Self::FormPost | Self::FormPostJwt => Placement::FormPost,
             Self::Jwt if response_type.is_front_channel() => Placement::Fragment,
-            Self::Jwt => Placement::Query,
+            Self::Query | Self::QueryJwt | Self::Jwt => Placement::Query,
         }
     }
 

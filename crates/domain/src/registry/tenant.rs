@@ -51,6 +51,7 @@ fn check_settings(settings: &TenantSettings, flaws: &mut Flaws) {
         revocation_salt,
         compat_tokeninfo_query: _,
         web_origins,
+        sign_in_page: _,
         look,
     } = settings;
     flaws.list(&at("web_origins"), web_origins, MAX_LIST);

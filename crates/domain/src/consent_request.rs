@@ -1,0 +1,151 @@
+//! What a person has to be asked before a client gets what it asks for. SEC-041, SEC-042;
+//! `campus.md` 4, `stups.md` 2.10.
+//!
+//! A consent is remembered per scope, with its end; so is a refusal that was an answer. A refusal
+//! without end is a withdrawal: a new request may ask again. What a form posts can only take away
+//! from what was shown.
+
+use grantor_oauth_types::id::UserId;
+use grantor_oauth_types::name::TenantName;
+use grantor_oauth_types::scope::{ScopeToken, Scopes};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::client::Client;
+use crate::consent::{Consent, ConsentStatus};
+use crate::scope::{GrantRule, Scope};
+
+/// How long a decision is remembered.
+pub const REMEMBERED: SignedDuration = SignedDuration::from_hours(365 * 24);
+
+/// Who asks whom for what.
+#[derive(Clone, Debug)]
+pub struct Asking<'a> {
+    /// Who asks
+    pub client: &'a Client,
+    /// What would be granted if the person agreed to everything
+    pub scopes: &'a [&'a Scope],
+    /// What the person has decided before, about whatever client
+    pub consents: &'a [Consent],
+    /// Whose decisions count
+    pub user: UserId,
+    /// `prompt=consent`
+    pub again: bool,
+    /// The answer leaves for a program that nobody vouches for (RFC 8252 §8.6)
+    pub on_device: bool,
+}
+
+/// A scope on the consent page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Which
+    pub scope: ScopeToken,
+    /// Whether it can be left out
+    pub optional: bool,
+    /// Whether it is ticked
+    pub selected: bool,
+}
+
+/// What has to be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing: these go on, the rest was refused before
+    Settled(Scopes),
+    /// This
+    Ask(Vec<Question>),
+}
+
+/// Judges what has to be asked.
+pub fn judge(asking: &Asking<'_>, now: Timestamp) -> Verdict {
+    let all = || asking.scopes.iter().map(|scope| scope.token.clone()).collect();
+    // An administrator answers for the client; still the client may want the page (campus.md 4).
+    if asking.client.consent_bypass && !asking.again {
+        return Verdict::Settled(all());
+    }
+    let unsettled =
+        |scope: &&&Scope| needs_consent(scope) && asking.remembered(scope, now).is_none();
+    let first = asking.again || asking.not_assured();
+    let any = asking.scopes.iter().any(|scope| needs_consent(scope));
+    if any && (first || asking.scopes.iter().any(|scope| unsettled(&scope))) {
+        return Verdict::Ask(asking.questions(now));
+    }
+    let refused = |scope: &&&Scope| asking.remembered(scope, now) == Some(ConsentStatus::Denied);
+    Verdict::Settled(
+        asking.scopes.iter().filter(|scope| !refused(scope)).map(|s| s.token.clone()).collect(),
+    )
+}
+
+/// A selector chooses how to sign in; there is nothing in it to agree to.
+pub fn needs_consent(scope: &Scope) -> bool {
+    scope.rule != GrantRule::Selector
+}
+
+/// Without `openid` it would be another protocol.
+fn is_optional(scope: &Scope) -> bool {
+    scope.token.as_str() != "openid"
+}
+
+impl Asking<'_> {
+    /// SEC-042: who can be anybody is asked for each time.
+    fn not_assured(&self) -> bool {
+        !self.client.is_confidential() && self.on_device && !self.client.consent_bypass
+    }
+
+    /// What was decided and counts now. A withdrawal does not: it ended what was, and a new request
+    /// is a new question.
+    fn remembered(&self, scope: &Scope, now: Timestamp) -> Option<ConsentStatus> {
+        let about = |consent: &&Consent| {
+            consent.user == self.user
+                && consent.client == self.client.id
+                && consent.scope == scope.token
+                && consent.is_live(now)
+        };
+        let consent = self.consents.iter().find(about)?;
+        let withdrawn = consent.status == ConsentStatus::Denied && consent.expires.is_none();
+        (!withdrawn).then_some(consent.status)
+    }
+
+    fn questions(&self, now: Timestamp) -> Vec<Question> {
+        let shown = self.scopes.iter().filter(|scope| needs_consent(scope));
+        shown
+            .map(|scope| Question {
+                scope: scope.token.clone(),
+                optional: is_optional(scope),
+                selected: self.remembered(scope, now) != Some(ConsentStatus::Denied),
+            })
+            .collect()
+    }
+}
+
+/// What the person answered: the scopes that go on, and the decisions to remember. Only what was
+/// shown counts, whatever was posted (SEC-041). `None`: nothing is left of it.
+pub fn answered(
+    tenant: &TenantName,
+    asking: &Asking<'_>,
+    ticked: &[String],
+    now: Timestamp,
+) -> Option<(Scopes, Vec<Consent>)> {
+    let agreed = |scope: &Scope| {
+        !needs_consent(scope)
+            || !is_optional(scope)
+            || ticked.iter().any(|one| one == scope.token.as_str())
+    };
+    let scopes: Scopes =
+        asking.scopes.iter().filter(|scope| agreed(scope)).map(|s| s.token.clone()).collect();
+    let left = asking.scopes.iter().any(|scope| needs_consent(scope) && agreed(scope));
+    let expires = now.saturating_add(REMEMBERED).unwrap_or(Timestamp::MAX);
+    let decided = |scope: &Scope| Consent {
+        tenant: tenant.clone(),
+        user: asking.user,
+        client: asking.client.id.clone(),
+        scope: scope.token.clone(),
+        status: if agreed(scope) { ConsentStatus::Approved } else { ConsentStatus::Denied },
+        decided: now,
+        expires: Some(expires),
+    };
+    let shown = asking.scopes.iter().filter(|scope| needs_consent(scope));
+    let consents = shown.map(|scope| decided(scope)).collect();
+    left.then_some((scopes, consents))
+}
+
+#[cfg(test)]
+mod tests;
