@@ -5,9 +5,11 @@
 //! `GRANTOR_TEST_STORE=postgres` it is a schema in the PostgreSQL of `GRANTOR_TEST_POSTGRES_URL`, so
 //! that the same tests prove both.
 
+mod browser;
 mod clock;
 mod server;
 mod store;
 
+pub use browser::{Form, Seen, TestBrowser};
 pub use clock::TestClock;
 pub use server::{Answer, TestServer, TestServerBuilder};
