@@ -57,6 +57,25 @@ pub fn grant_opened(grant: &Grant, context: &Context) -> AuditEvent {
     )
 }
 
+/// Somebody signed in, anew or again.
+pub fn session_opened(session: &grantor_domain::session::Session, context: &Context) -> AuditEvent {
+    let (actor, subject) = (format!("user:{}", session.user), format!("session/{}", session.id));
+    change(context, "session.opened", actor, subject, json!({ "amr": session.amr() }))
+}
+
+/// Somebody has decided what a client may do.
+pub fn consent_given(
+    consents: &[grantor_domain::consent::Consent],
+    context: &Context,
+) -> AuditEvent {
+    let (user, client) = consents.first().map(|c| (c.user, c.client.clone())).unzip();
+    let user = user.map_or_else(|| "-".to_owned(), |user| user.to_string());
+    let decided: Vec<Value> =
+        consents.iter().map(|c| json!({ "scope": c.scope, "status": c.status })).collect();
+    let detail = json!({ "client": client, "decided": decided });
+    change(context, "consent.given", format!("user:{user}"), format!("user/{user}"), detail)
+}
+
 /// A delegation was ended on request.
 pub fn grant_revoked(grant: &Grant, context: &Context) -> AuditEvent {
     let (actor, subject) = (format!("client:{}", grant.client), format!("grant/{}", grant.id));

@@ -1,14 +1,19 @@
 //! A file per protocol endpoint, named like its path.
 
+pub mod account_choice;
+pub mod authorize;
+pub mod consent;
 pub mod discovery;
 pub mod health;
 pub mod introspect;
 pub mod jwks;
 pub mod revocations;
 pub mod revoke;
+pub mod sign_in;
 pub mod token;
 
 use axum::http::HeaderMap;
+use grantor_domain::authorize::Complaint;
 use grantor_domain::client_auth::{
     AuthContext, AuthenticatedClient, Authentication, ClientRefusal, PresentedClient, authenticate,
 };
@@ -19,9 +24,12 @@ use jiff::Timestamp;
 
 use crate::app::App;
 use crate::audit::{IssueEvent, Why};
+use crate::browser::{Browser, is_from_here};
 use crate::directory::TenantView;
 use crate::extract::{Peer, authorization, is_form};
+use crate::flow::FlowFailure;
 use crate::grants::{Context, TokenFailure};
+use crate::transaction::{Stuck, Transaction};
 
 /// A new context, with the number of the decision that is about to be made.
 fn context(app: &App, tenant: std::sync::Arc<TenantView>, peer: Peer, now: Timestamp) -> Context {
@@ -95,4 +103,43 @@ pub(crate) async fn authenticated(
         });
         TokenError::Client(refusal).into()
     })
+}
+
+/// The transaction of a page, if it is of this browser and lives.
+fn opened(
+    app: &App,
+    context: &Context,
+    browser: &Browser,
+    text: &str,
+) -> Result<Transaction, FlowFailure> {
+    let (sealer, tenant) = (&app.secrets.transactions, &context.tenant.tenant.name);
+    Ok(Transaction::open(text, sealer, tenant, browser.binding(), context.now)?)
+}
+
+/// The transaction in the address of a page.
+fn transaction_of(query: Option<&str>) -> Result<String, FlowFailure> {
+    let params = Params::parse(query.unwrap_or_default().as_bytes());
+    let mut params = params.map_err(|error| FlowFailure::Page(Complaint::from(error)))?;
+    Ok(params.take("tx").ok_or(Stuck::Unknown)?)
+}
+
+/// A form that one of our pages posted: from here (SEC-112), with a transaction of this browser
+/// (SEC-040). A box that was ticked comes once for each, so `scope` may be repeated.
+fn browser_form(
+    app: &App,
+    context: &Context,
+    browser: &Browser,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<(Transaction, Params), FlowFailure> {
+    if !is_from_here(&context.tenant, headers) {
+        return Err(FlowFailure::Forged);
+    }
+    if !is_form(headers) {
+        return Err(FlowFailure::Page(Complaint::invalid("the body is no form")));
+    }
+    let params = Params::parse_repeating(body, &["scope"]);
+    let mut params = params.map_err(|error| FlowFailure::Page(Complaint::from(error)))?;
+    let text = params.take("tx").ok_or(Stuck::Unknown)?;
+    Ok((opened(app, context, browser, &text)?, params))
 }

@@ -10,6 +10,9 @@
 //! | [`routes`]    | every path, and who may call it                                 |
 //! | [`endpoints`] | the protocol endpoints, a file each                             |
 //! | [`dialects`]  | the wire forms of other worlds, translated at the edge          |
+//! | [`flow`]      | an authorization request on its way through sign-in and consent |
+//! | [`browser`]   | cookies, and the sessions behind them                           |
+//! | [`transaction`] | what a person is in the middle of, sealed                     |
 //! | [`grants`]    | load, decide, write: one file per grant type                    |
 //! | [`passwords`] | is this the password of that user: the one place that asks             |
 //! | [`directory`] | what a node remembers of the registry, and how it keeps up      |
@@ -30,6 +33,7 @@ pub mod app;
 pub mod audit;
 pub mod audit_events;
 pub mod bootstrap;
+pub mod browser;
 pub mod client_keys;
 pub mod clock;
 pub mod cookie;
@@ -39,6 +43,7 @@ pub mod dialects;
 pub mod directory;
 pub mod endpoints;
 pub mod extract;
+pub mod flow;
 pub mod grants;
 pub mod id_tokens;
 pub mod jobs;
@@ -57,4 +62,5 @@ pub mod start;
 pub mod tenancy;
 pub mod throttle;
 pub mod tokens;
+pub mod transaction;
 pub mod turnstile;

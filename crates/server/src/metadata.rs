@@ -5,14 +5,21 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use grantor_crypto::alg::Algorithm;
 use grantor_domain::scope::{GrantRule, Scope};
+use grantor_domain::sign_in::Level;
 use grantor_domain::tenant::Tenant;
 use grantor_oauth_types::client_auth::ClientAuthMethod;
 use grantor_oauth_types::grant_type::GrantType;
 use grantor_oauth_types::metadata::Metadata;
+use grantor_oauth_types::response_type::{Prompt, ResponseMode, ResponseType};
 use grantor_oauth_types::scope::ScopeToken;
+use grantor_pages::Language;
 use jiff::Timestamp;
 
 use crate::directory::KeyRing;
+
+fn strings<T: ToString>(words: &[T]) -> Vec<String> {
+    words.iter().map(ToString::to_string).collect()
+}
 
 /// The document of a tenant. Everything in it comes from configuration, never from a request
 /// (SEC-004).
@@ -41,11 +48,24 @@ pub fn document(
     shown.sort_unstable();
     let metadata = Metadata {
         issuer: tenant.issuer.clone(),
+        authorization_endpoint: at("/oauth2/authorize"),
+        response_modes_supported: strings(&[
+            ResponseMode::Query,
+            ResponseMode::Fragment,
+            ResponseMode::FormPost,
+        ]),
+        code_challenge_methods_supported: vec!["S256".to_owned()],
+        authorization_response_iss_parameter_supported: true,
+        request_parameter_supported: Some(false),
+        request_uri_parameter_supported: Some(false),
+        prompt_values_supported: strings(Prompt::ALL),
+        acr_values_supported: vec![Level::Single.acr().to_owned()],
+        ui_locales_supported: Language::ALL.iter().map(|l| l.tag().to_owned()).collect(),
         token_endpoint: at("/oauth2/token"),
         jwks_uri: at("/oauth2/jwks"),
         introspection_endpoint: at("/oauth2/introspect"),
         revocation_endpoint: at("/oauth2/revoke"),
-        response_types_supported: Vec::new(),
+        response_types_supported: strings(&[ResponseType::Code, ResponseType::None]),
         grant_types_supported: GrantType::ALL
             .iter()
             .filter(|grant| **grant != GrantType::Implicit)

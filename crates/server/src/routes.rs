@@ -11,7 +11,10 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::dialects::stups;
-use crate::endpoints::{discovery, health, introspect, jwks, revocations, revoke, token};
+use crate::endpoints::{
+    account_choice, authorize, consent, discovery, health, introspect, jwks, revocations, revoke,
+    sign_in, token,
+};
 use crate::reply::json::private;
 use crate::reply::page::Visit;
 
@@ -101,6 +104,14 @@ pub fn public() -> Routes {
         .add(Guard::Client, Method::POST, "/oauth2/token", token::post)
         .add(Guard::Client, Method::POST, "/oauth2/introspect", introspect::post)
         .add(Guard::Client, Method::POST, "/oauth2/revoke", revoke::post)
+        .add(Guard::Open, Method::GET, "/oauth2/authorize", authorize::get)
+        .add(Guard::Open, Method::POST, "/oauth2/authorize", authorize::post)
+        .add(Guard::Open, Method::GET, "/sign-in", sign_in::get)
+        .add(Guard::Open, Method::POST, "/sign-in", sign_in::post)
+        .add(Guard::Open, Method::GET, "/account-choice", account_choice::get)
+        .add(Guard::Open, Method::POST, "/account-choice", account_choice::post)
+        .add(Guard::Open, Method::GET, "/consent", consent::get)
+        .add(Guard::Open, Method::POST, "/consent", consent::post)
         .merge(stups::routes())
         .body_limit(FORM_LIMIT)
         .merge(crate::api::routes())

@@ -29,6 +29,8 @@ pub struct Secrets {
     pairwise: DigestKey,
     /// Of page tokens (SEC-165)
     pub page_tokens: TokenSealer,
+    /// Of what people are in the middle of (SEC-040)
+    pub transactions: TokenSealer,
     /// Of the secret that makes the first administrator (SEC-168)
     pub bootstrap: TokenSealer,
     /// Of fingerprints in logs (SEC-189)
@@ -65,6 +67,7 @@ impl Secrets {
             refresh_tag: DigestKey::new(&root.derive("refresh-token-tag")),
             pairwise: DigestKey::new(&root.derive("pairwise-subject")),
             page_tokens: sealer(&root, "page-token"),
+            transactions: sealer(&root, "authorization-transaction"),
             bootstrap: sealer(&root, "bootstrap-secret"),
             fingerprints: Fingerprinter::new(&root.derive("log-fingerprint")),
             keyring,

@@ -143,6 +143,7 @@ pub fn see_other(location: &str) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, NO_STORE);
     headers.insert(header::REFERRER_POLICY, NO_REFERRER);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     match HeaderValue::from_str(location) {
         Ok(location) => {
             headers.insert(header::LOCATION, location);
@@ -181,6 +182,17 @@ fn respond(status: StatusCode, page: Page, is_https: bool) -> Response<Body> {
     // A policy is made of hashes, keywords and origins.
     let csp = HeaderValue::from_str(&page.csp).expect("a policy is made of visible characters");
     headers.insert(header::CONTENT_SECURITY_POLICY, csp);
+    response
+}
+
+/// With these cookies besides.
+pub fn with_cookies(
+    mut response: Response<Body>,
+    cookies: impl IntoIterator<Item = HeaderValue>,
+) -> Response<Body> {
+    for cookie in cookies {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
     response
 }
 

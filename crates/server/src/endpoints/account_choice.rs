@@ -1,0 +1,98 @@
+//! `/account-choice`: as whom? `prompt=select_account`, OIDC Core §3.1.2.1.
+
+use axum::body::{Body, Bytes};
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, Response, StatusCode};
+use grantor_oauth_types::id::SessionId;
+
+use super::authorize::proceed;
+use super::sign_in::cancelled;
+use super::{browser_form, context, opened, transaction_of};
+use crate::app::App;
+use crate::browser::Browser;
+use crate::extract::{Here, Peer};
+use crate::flow::{self, FlowFailure, Turn};
+use crate::grants::Context;
+use crate::reply::authorize::{failed, turned};
+
+/// The page.
+pub async fn get(
+    State(app): State<App>,
+    Here(tenant): Here,
+    peer: Peer,
+    browser: Browser,
+    RawQuery(query): RawQuery,
+) -> Response<Body> {
+    let context = context(&app, tenant, peer, app.clock.now());
+    match show(&app, &context, &browser, query.as_deref()).await {
+        Ok(response) => response,
+        Err(failure) => failed(&context, &browser, &failure),
+    }
+}
+
+async fn show(
+    app: &App,
+    context: &Context,
+    browser: &Browser,
+    query: Option<&str>,
+) -> Result<Response<Body>, FlowFailure> {
+    let text = transaction_of(query)?;
+    let transaction = opened(app, context, browser, &text)?;
+    let tenant = &context.tenant.tenant.name;
+    let mut accounts = Vec::new();
+    for session in browser.sessions(app, &context.tenant, context.now).await? {
+        if let Some(entry) = app.directory.user(tenant, session.user).await? {
+            accounts.push((session, std::sync::Arc::clone(&entry.user)));
+        }
+    }
+    let entry = match transaction.request() {
+        Some(request) => app.directory.client(tenant, &request.client).await?,
+        None => None,
+    };
+    let transaction = transaction.choosing(None);
+    let mut shell = browser.shell(Some(&transaction));
+    shell.here = Some(flow::step(context, app, "/account-choice", &transaction));
+    let entry = entry.as_deref();
+    let shown = flow::choice_page(app, context, &shell, &transaction, entry, &accounts);
+    Ok(browser.visit.answer(StatusCode::OK, shown))
+}
+
+/// The form.
+pub async fn post(
+    State(app): State<App>,
+    Here(tenant): Here,
+    peer: Peer,
+    browser: Browser,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    let context = context(&app, tenant, peer, app.clock.now());
+    match answer(&app, &context, &browser, &headers, &body).await {
+        Ok(turn) => turned(&app, &context, &browser, &turn, Vec::new()),
+        Err(failure) => failed(&context, &browser, &failure),
+    }
+}
+
+async fn answer(
+    app: &App,
+    context: &Context,
+    browser: &Browser,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Turn, FlowFailure> {
+    let (transaction, mut params) = browser_form(app, context, browser, headers, body)?;
+    let transaction = transaction.choosing(None);
+    if params.take("cancel").is_some()
+        && let Some(request) = transaction.request()
+    {
+        return Ok(cancelled(request.to.clone()));
+    }
+    let handle = params.take("account");
+    let Some(chosen) = handle.and_then(|handle| handle.parse::<SessionId>().ok()) else {
+        return Ok(Turn::SignIn(transaction));
+    };
+    // Of another browser or over: `advance` finds no such session, and asks.
+    let sessions = browser.sessions(app, &context.tenant, context.now).await?;
+    let transaction = transaction.choosing(Some(chosen));
+    proceed(app, context, &sessions, transaction).await
+}

@@ -1,0 +1,286 @@
+//! `/sign-in`: who is there? SEC-112 to SEC-116, SEC-132.
+
+use axum::body::{Body, Bytes};
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
+use grantor_domain::audit::AuditOutcome;
+use grantor_domain::authorize::{Answer, Complaint};
+use grantor_domain::params::Params;
+use grantor_domain::session::Session;
+use grantor_oauth_types::error_code::AuthorizeErrorCode;
+use grantor_oauth_types::name::{RealmName, UserName};
+use grantor_pages::SignInError;
+
+use super::authorize::proceed;
+use super::{browser_form, context, opened};
+use crate::app::App;
+use crate::audit::{IssueEvent, Why};
+use crate::browser::Browser;
+use crate::directory::UserEntry;
+use crate::extract::{Here, Peer};
+use crate::flow::{self, FlowFailure, SignInView, Signed, Turn};
+use crate::grants::Context;
+use crate::passwords::{self, Typed, Unrecognised};
+use crate::reply::authorize::{failed, turned};
+use crate::reply::page::{see_other, with_cookies};
+use crate::transaction::{Purpose, Transaction};
+
+/// The page; without a transaction, the way to one's own account.
+pub async fn get(
+    State(app): State<App>,
+    Here(tenant): Here,
+    peer: Peer,
+    mut browser: Browser,
+    RawQuery(query): RawQuery,
+) -> Response<Body> {
+    let context = context(&app, tenant, peer, app.clock.now());
+    let mut params = match Params::parse(query.unwrap_or_default().as_bytes()) {
+        Ok(params) => params,
+        Err(error) => {
+            return failed(&context, &browser, &FlowFailure::Page(Complaint::from(error)));
+        }
+    };
+    let Some(text) = params.take("tx") else {
+        let to = params.take("to").filter(|to| is_own(to));
+        let (binding, cookie) = browser.bind();
+        let purpose = Purpose::Own { to: to.unwrap_or_else(|| "/account".to_owned()) };
+        let transaction = Transaction::new(purpose, binding, context.now);
+        let location = flow::step(&context, &app, "/sign-in", &transaction);
+        return with_cookies(see_other(&location), cookie);
+    };
+    let shown = match opened(&app, &context, &browser, &text) {
+        Ok(transaction) => {
+            let form = Form::blank(&app, &context, &browser, transaction).await;
+            form.map(|form| form.show(&app, &context, &browser, None))
+        }
+        Err(failure) => Err(failure),
+    };
+    shown.unwrap_or_else(|failure| failed(&context, &browser, &failure))
+}
+
+/// A page of one's own account, and nothing beside it.
+fn is_own(to: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-_?=&".contains(&b);
+    to.len() <= 200
+        && (to == "/account" || to.starts_with("/account/") || to.starts_with("/account?"))
+        && !to.contains("//")
+        && to.bytes().all(plain)
+}
+
+/// The form.
+pub async fn post(
+    State(app): State<App>,
+    Here(tenant): Here,
+    peer: Peer,
+    browser: Browser,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    let context = context(&app, tenant, peer, app.clock.now());
+    match answer(&app, &context, &browser, &headers, &body).await {
+        Ok(response) => response,
+        Err(failure) => failed(&context, &browser, &failure),
+    }
+}
+
+async fn answer(
+    app: &App,
+    context: &Context,
+    browser: &Browser,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response<Body>, FlowFailure> {
+    let (transaction, mut params) = browser_form(app, context, browser, headers, body)?;
+    if params.take("cancel").is_some()
+        && let Some(request) = transaction.request()
+    {
+        let turn = cancelled(request.to.clone());
+        return Ok(turned(app, context, browser, &turn, Vec::new()));
+    }
+    let mut form = Form::blank(app, context, browser, transaction).await?;
+    form.read(&mut params);
+    let Some(username) = form.username.clone() else {
+        let error = Some(SignInError::Missing);
+        return Ok(form.show(app, context, browser, error));
+    };
+    if form.asks_name_alone(context) {
+        let typed = Some((form.realm.clone(), username));
+        let next = form.transaction.typing(typed);
+        return Ok(turned(app, context, browser, &Turn::SignIn(next), Vec::new()));
+    }
+    let user = match form.recognise(app, context, &username, &mut params).await? {
+        Ok(user) => user,
+        Err(error) => return Ok(form.show(app, context, browser, Some(error))),
+    };
+    let (turn, cookie) = signed_in(app, context, browser, form, &user).await?;
+    Ok(turned(app, context, browser, &turn, vec![cookie]))
+}
+
+/// The person does not want to (trap 37).
+pub(super) fn cancelled(to: grantor_domain::authorize::ReturnAddress) -> Turn {
+    let words = "the person did not agree";
+    let complaint = Complaint::new(AuthorizeErrorCode::AccessDenied, words);
+    Turn::Answer(Box::new(to), Answer::Refused(complaint))
+}
+
+/// The session is there: on with what it is for, as this person (SEC-132).
+async fn signed_in(
+    app: &App,
+    context: &Context,
+    browser: &Browser,
+    form: Form,
+    user: &UserEntry,
+) -> Result<(Turn, HeaderValue), FlowFailure> {
+    let before = form.sessions.iter().find(|session| session.user == user.user.id);
+    let signed =
+        flow::open_session(app, context, browser, user, before, form.remember, "pwd").await?;
+    let Signed { session, secret } = signed;
+    let others: Vec<Session> =
+        form.sessions.into_iter().filter(|other| other.id != session.id).collect();
+    let kept = session.remember || others.iter().any(|other| other.remember);
+    let seconds = context.tenant.tenant.settings.session_remember_seconds;
+    let cookie = browser.with_account(&secret, &others, kept.then_some(seconds));
+    let (chosen, mut sessions) = (Some(session.id), vec![session]);
+    sessions.extend(others);
+    let transaction = form.transaction.choosing(chosen);
+    let turn = proceed(app, context, &sessions, transaction).await?;
+    Ok((turn, cookie))
+}
+
+/// What is on the page, or was.
+struct Form {
+    transaction: Transaction,
+    entry: Option<std::sync::Arc<crate::directory::ClientEntry>>,
+    sessions: Vec<Session>,
+    realm: Option<RealmName>,
+    username: Option<String>,
+    remember: bool,
+}
+
+impl Form {
+    async fn blank(
+        app: &App,
+        context: &Context,
+        browser: &Browser,
+        transaction: Transaction,
+    ) -> Result<Self, FlowFailure> {
+        let tenant = &context.tenant.tenant.name;
+        let entry = match transaction.request() {
+            Some(request) => app.directory.client(tenant, &request.client).await?,
+            None => None,
+        };
+        let sessions = browser.sessions(app, &context.tenant, context.now).await?;
+        let (realm, username, remember) = (None, None, false);
+        Ok(Self { transaction, entry, sessions, realm, username, remember })
+    }
+
+    fn read(&mut self, params: &mut Params) {
+        let typed = self.transaction.typed.clone();
+        let named = params.take("realm").and_then(|name| RealmName::parse_lenient(&name).ok());
+        self.realm = named.or_else(|| typed.as_ref().and_then(|typed| typed.0.clone()));
+        let username = params.take("username").or_else(|| typed.map(|typed| typed.1));
+        self.username = username.map(|name| name.trim().to_owned()).filter(|n| !n.is_empty());
+        self.remember = params.take("remember").is_some();
+    }
+
+    /// Identity-first: the name was posted, the password is asked next.
+    fn asks_name_alone(&self, context: &Context) -> bool {
+        use grantor_domain::tenant::SignInPage;
+        let settings = &context.tenant.tenant.settings;
+        settings.sign_in_page == SignInPage::IdentityFirst && self.transaction.typed.is_none()
+    }
+
+    /// Whose password it is. What is wrong is never told apart (SEC-114).
+    async fn recognise(
+        &self,
+        app: &App,
+        context: &Context,
+        username: &str,
+        params: &mut Params,
+    ) -> Result<Result<std::sync::Arc<UserEntry>, SignInError>, FlowFailure> {
+        let Some(password) = params.take("password") else {
+            return Ok(Err(SignInError::Missing));
+        };
+        let request = self.transaction.request();
+        let named = request.and_then(|request| request.realm.as_ref());
+        let client = self.entry.as_ref().map(|entry| entry.client());
+        let realms = flow::offered(&context.tenant, client, named);
+        let chosen = self.realm.as_ref().or_else(|| realms.first());
+        let realm = chosen.filter(|realm| realms.contains(realm));
+        let (Some(realm), Ok(username)) = (realm, UserName::parse(username)) else {
+            return Ok(Err(SignInError::Wrong));
+        };
+        let typed = Typed { realm, username: &username, password: &password };
+        let tenant = &context.tenant.tenant.name;
+        let error = match passwords::check(app, tenant, typed, context.now).await {
+            Ok(user) if !may_sign_in(&user) => SignInError::Wrong,
+            Ok(user) if self.transaction.named.is_some_and(|named| named != user.user.id) => {
+                SignInError::OtherPerson
+            }
+            Ok(user) => return Ok(Ok(user)),
+            Err(Unrecognised::Wrong) => SignInError::Wrong,
+            Err(Unrecognised::SlowDown(wait)) => SignInError::TooMany { wait },
+            Err(Unrecognised::Busy) => SignInError::Unavailable,
+            Err(Unrecognised::Broken(error)) => return Err(error.into()),
+        };
+        note_failed(app, context, realm, &username, error).await?;
+        Ok(Err(error))
+    }
+
+    fn show(
+        &self,
+        app: &App,
+        context: &Context,
+        browser: &Browser,
+        error: Option<SignInError>,
+    ) -> Response<Body> {
+        let mut shell = browser.shell(Some(&self.transaction));
+        shell.here = Some(flow::step(context, app, "/sign-in", &self.transaction));
+        let view = SignInView {
+            transaction: &self.transaction,
+            entry: self.entry.as_deref(),
+            sessions: &self.sessions,
+            error,
+            typed: self.username.as_deref(),
+            remember: self.remember,
+        };
+        let status = match error {
+            Some(SignInError::TooMany { .. }) => StatusCode::TOO_MANY_REQUESTS,
+            Some(SignInError::Unavailable) => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::OK,
+        };
+        let page = flow::sign_in_page(app, context, &shell, &view);
+        browser.visit.answer(status, page)
+    }
+}
+
+/// SEC-051, SEC-130: a disabled user gets nothing, whatever the way.
+fn may_sign_in(user: &UserEntry) -> bool {
+    let active = user.application.as_ref().is_none_or(|application| application.active);
+    user.user.enabled && active
+}
+
+/// Who failed is written down by id, and not at all where there is nobody: what is typed as a name
+/// may be a password.
+async fn note_failed(
+    app: &App,
+    context: &Context,
+    realm: &RealmName,
+    username: &UserName,
+    error: SignInError,
+) -> Result<(), FlowFailure> {
+    let tenant = &context.tenant.tenant.name;
+    let known = app.directory.user_named(tenant, realm, username.as_str()).await?;
+    let actor = known.map(|entry| format!("user:{}", entry.user.id));
+    app.audit.push(IssueEvent {
+        id: context.decision,
+        tenant: tenant.clone(),
+        at: context.now,
+        kind: "sign_in.failed",
+        outcome: AuditOutcome::Refused,
+        actor: actor.unwrap_or_else(|| "anonymous".to_owned()),
+        address: context.address,
+        why: Why::Reason(format!("{error:?}")),
+    });
+    Ok(())
+}

@@ -1,0 +1,400 @@
+//! An authorization request on its way: who is signed in, what is asked, what comes of it.
+//!
+//! [`advance`] looks at a transaction from the beginning each time: nothing that a page posted is
+//! believed to have happened, only what is in the store and in the sealed transaction. So there is
+//! one place that decides what comes next, wherever a person comes from: a link, the back button, a
+//! second tab (SEC-121).
+
+mod complete;
+mod hint;
+mod people;
+mod realms;
+mod views;
+
+use std::sync::Arc;
+
+use grantor_domain::authorize::{Answer, Complaint, ReturnAddress, redirect_uri};
+use grantor_domain::consent::{Consent, ConsentStatus};
+use grantor_domain::consent_request::{self, Asking, Question, Verdict};
+use grantor_domain::decision::{Ask, Entitlement, Outcome, RecordedDecision, Refusal, foresee};
+use grantor_domain::scope::Scope;
+use grantor_domain::session::Session;
+use grantor_domain::sign_in::{self, Level, Next, Wanted};
+use grantor_oauth_types::error_code::AuthorizeErrorCode;
+use grantor_oauth_types::grant_type::GrantType;
+use grantor_oauth_types::scope::Scopes;
+use grantor_store::StoreError;
+
+use crate::app::App;
+use crate::decisions::About;
+use crate::directory::{ClientEntry, UserEntry};
+use crate::grants::Context;
+use crate::tokens::NoSigner;
+use crate::transaction::{Purpose, Stuck, Transaction};
+
+pub use complete::complete;
+pub use hint::named;
+pub use people::{Signed, open_session};
+pub use realms::{of_host, offered};
+pub use views::{
+    SignInView, asking, choice_page, consent_page, error_page, path, sign_in_page, step,
+};
+
+/// What comes next.
+#[derive(Debug)]
+pub enum Turn {
+    /// The client is answered
+    Answer(Box<ReturnAddress>, Answer),
+    /// Somebody has to sign in
+    SignIn(Transaction),
+    /// An account has to be chosen
+    Choose(Transaction),
+    /// Somebody has to be asked
+    Consent(Transaction),
+    /// Everything is settled: this may be handed out
+    Ready(Box<Ready>),
+    /// On to a page of the person's own account
+    Own(String),
+}
+
+/// Everything that is known once nothing has to be asked any more.
+#[derive(Debug)]
+pub struct Ready {
+    /// The transaction
+    pub transaction: Transaction,
+    /// Who asked
+    pub entry: Arc<ClientEntry>,
+    /// Who answered
+    pub user: Arc<UserEntry>,
+    /// In which session
+    pub session: Session,
+    /// What was agreed to
+    pub scopes: Scopes,
+    /// What she decided just now
+    pub decided: Vec<Consent>,
+}
+
+/// Why there is neither an answer nor a page to go on with.
+#[derive(Debug, thiserror::Error)]
+pub enum FlowFailure {
+    /// The transaction cannot go on
+    #[error(transparent)]
+    Stuck(#[from] Stuck),
+    /// The client is gone since, or never was
+    #[error("unknown client")]
+    UnknownClient,
+    /// There is nobody to send an error to
+    #[error("{}", .0.description)]
+    Page(Complaint),
+    /// A form that did not come from our page (SEC-112)
+    #[error("the form did not come from here")]
+    Forged,
+    /// Too much work is waiting
+    #[error("busy")]
+    Busy,
+    /// Our doing
+    #[error(transparent)]
+    Broken(#[from] StoreError),
+    /// Our doing as well
+    #[error(transparent)]
+    NoSigner(#[from] NoSigner),
+}
+
+/// A question that is open: who is asked for what, by whom.
+#[derive(Debug)]
+pub struct Open {
+    /// Who asks
+    pub entry: Arc<ClientEntry>,
+    /// Who is asked
+    pub user: Arc<UserEntry>,
+    /// In which session
+    pub session: Session,
+    /// What would be granted if she agreed to everything
+    pub entitled: Entitlement,
+}
+
+/// Finds out what comes next. `sessions` are the live ones of this browser.
+pub async fn advance(
+    app: &App,
+    context: &Context,
+    sessions: &[Session],
+    transaction: Transaction,
+) -> Result<Turn, FlowFailure> {
+    let to = match &transaction.purpose {
+        Purpose::Own { to } => {
+            let signed_in = transaction.chosen.is_some() || !sessions.is_empty();
+            return Ok(if signed_in { Turn::Own(to.clone()) } else { Turn::SignIn(transaction) });
+        }
+        Purpose::Authorize { request, .. } => Box::new(request.to.clone()),
+    };
+    let refused = |complaint| Ok(Turn::Answer(to, Answer::Refused(complaint)));
+    let open = match question(app, context, sessions, &transaction).await? {
+        Ok(open) => open,
+        Err(Unanswered::Refused(complaint)) => return refused(complaint),
+        Err(Unanswered::SignIn) => return Ok(Turn::SignIn(transaction)),
+        Err(Unanswered::Choose) => return Ok(Turn::Choose(transaction)),
+    };
+    let request = transaction.request().expect("looked at above");
+    let verdict = with_asking(context, &open, &transaction, |asking| {
+        consent_request::judge(asking, context.now)
+    });
+    match verdict {
+        Verdict::Settled(scopes) => {
+            let Open { entry, user, session, .. } = open;
+            let decided = Vec::new();
+            let ready = Ready { transaction, entry, user, session, scopes, decided };
+            Ok(Turn::Ready(Box::new(ready)))
+        }
+        Verdict::Ask(_) if request.prompts.none => {
+            let words = "the person has not agreed to this yet";
+            refused(Complaint::new(AuthorizeErrorCode::ConsentRequired, words))
+        }
+        Verdict::Ask(_) => {
+            // The answer will be that of the account which is shown (SEC-132).
+            Ok(Turn::Consent(transaction.choosing(Some(open.session.id))))
+        }
+    }
+}
+
+/// Why nothing can be asked or settled yet.
+#[derive(Debug)]
+pub enum Unanswered {
+    /// Never
+    Refused(Complaint),
+    /// Somebody has to sign in
+    SignIn,
+    /// An account has to be chosen
+    Choose,
+}
+
+/// Who is asked for what: client, sign-in and scopes, judged in this order.
+pub async fn question(
+    app: &App,
+    context: &Context,
+    sessions: &[Session],
+    transaction: &Transaction,
+) -> Result<Result<Open, Unanswered>, FlowFailure> {
+    let request = transaction.request().ok_or(Stuck::Unknown)?;
+    let tenant = &context.tenant.tenant.name;
+    let entry = app.directory.client(tenant, &request.client).await?;
+    let entry = entry.ok_or(FlowFailure::UnknownClient)?;
+    // What was registered when the request came in may have been taken back since.
+    if redirect_uri::allowed(entry.client(), request.to.uri()).is_none() {
+        let words = "redirect_uri is not registered for this client";
+        return Err(FlowFailure::Page(Complaint::invalid(words)));
+    }
+    if let Some(complaint) = foreseen(context, &entry, transaction) {
+        return Ok(Err(Unanswered::Refused(complaint)));
+    }
+    let wanted = Wanted {
+        request,
+        started: transaction.began(),
+        named: transaction.named,
+        chosen: transaction.chosen,
+        realms: &entry.client().realms,
+        scopes_need: scopes_need(context, request.scopes.as_ref()),
+        reachable: Level::Single,
+    };
+    let session = match sign_in::next(&wanted, sessions, context.now) {
+        Next::As(at) => sessions[at].clone(),
+        Next::Choose => return Ok(Err(Unanswered::Choose)),
+        Next::SignIn(_) => return Ok(Err(Unanswered::SignIn)),
+        Next::Fail(complaint) => return Ok(Err(Unanswered::Refused(complaint))),
+    };
+    let Some(user) = app.directory.user(tenant, session.user).await? else {
+        return Ok(Err(Unanswered::SignIn));
+    };
+    // If she agreed to everything: what cannot be granted is not asked for.
+    let everything = imagined(context, &entry, &user, request.scopes.as_ref());
+    match judged(context, &entry, &user, &everything, transaction, request.scopes.clone())
+        .decision
+        .outcome
+    {
+        Outcome::Granted(entitled) => Ok(Ok(Open { entry, user, session, entitled })),
+        Outcome::Refused(refusal) => Ok(Err(Unanswered::Refused(complaint_of(&refusal)))),
+    }
+}
+
+/// What is known of the client alone already refuses: a hopeless request shows no page (SEC-036).
+fn foreseen(
+    context: &Context,
+    entry: &ClientEntry,
+    transaction: &Transaction,
+) -> Option<Complaint> {
+    let request = transaction.request()?;
+    if request.realm.as_ref().is_some_and(|realm| !context.tenant.realms.contains_key(realm)) {
+        return Some(Complaint::invalid("unknown realm"));
+    }
+    let about = About {
+        tenant: &context.tenant,
+        client: entry,
+        realm: request.realm.as_ref(),
+        user: None,
+        gave_password: false,
+    };
+    let kind = request.to.response_type();
+    let mut grants = vec![grant_type(kind)];
+    if kind.is_front_channel() {
+        grants.push(GrantType::Implicit);
+    }
+    let selectors = selectors(context, request.scopes.as_ref());
+    if selectors.len() > 1 || selectors.iter().any(|scope| scope.token.as_str() == "auth-none") {
+        let words = "one way to sign in can be chosen, and it has to be a person's";
+        return Some(Complaint::new(AuthorizeErrorCode::InvalidScope, words));
+    }
+    grants.into_iter().find_map(|grant_type| {
+        let ask = Ask {
+            grant_type,
+            client: request.client.clone(),
+            realm: request.realm.clone(),
+            scopes: request.scopes.clone(),
+            resource: only(&request.resources),
+        };
+        let record = foresee(&ask, &about.facts())?;
+        match &record.decision.outcome {
+            Outcome::Refused(refusal) => Some(complaint_of(refusal)),
+            Outcome::Granted(_) => None,
+        }
+    })
+}
+
+/// `campus.md` 2.1: scopes that choose how to sign in.
+fn selectors<'a>(context: &'a Context, scopes: Option<&Scopes>) -> Vec<&'a Scope> {
+    let known = |token| context.tenant.scopes.get(token);
+    let selects = |scope: &&Scope| scope.rule == grantor_domain::scope::GrantRule::Selector;
+    scopes.into_iter().flat_map(Scopes::iter).filter_map(known).filter(selects).collect()
+}
+
+/// The level of sign-in that the scopes need; one that is not known here cannot be reached.
+fn scopes_need(context: &Context, scopes: Option<&Scopes>) -> Option<Level> {
+    let known = |token| context.tenant.scopes.get(token);
+    let needed = scopes.into_iter().flat_map(Scopes::iter).filter_map(known);
+    let needed = needed.filter_map(|scope| scope.required_acr.as_deref());
+    needed.map(|acr| Level::of_acr(acr).unwrap_or(Level::PhishingResistant)).max()
+}
+
+/// The grant type that an authorization endpoint's answer belongs to.
+fn grant_type(kind: grantor_oauth_types::response_type::ResponseType) -> GrantType {
+    match kind.is_front_channel() && !kind.has_code() {
+        true => GrantType::Implicit,
+        false => GrantType::AuthorizationCode,
+    }
+}
+
+/// One resource narrows the decision; several narrow nothing at once (SEC-037: a token each).
+fn only(resources: &[String]) -> Option<String> {
+    match resources {
+        [only] => Some(only.clone()),
+        _ => None,
+    }
+}
+
+/// The one decision, on these consents.
+fn judged(
+    context: &Context,
+    entry: &ClientEntry,
+    user: &UserEntry,
+    consents: &[Consent],
+    transaction: &Transaction,
+    scopes: Option<Scopes>,
+) -> RecordedDecision {
+    let request = transaction.request().expect("only requests of clients are judged");
+    let about = About {
+        tenant: &context.tenant,
+        client: entry,
+        realm: Some(&user.user.realm),
+        user: Some(user),
+        gave_password: false,
+    };
+    let mut facts = about.facts();
+    if let Some(subject) = &mut facts.subject {
+        subject.consents = consents;
+    }
+    let ask = Ask {
+        grant_type: grant_type(request.to.response_type()),
+        client: request.client.clone(),
+        realm: Some(user.user.realm.clone()),
+        scopes,
+        resource: only(&request.resources),
+    };
+    RecordedDecision::make(ask, &facts, context.now)
+}
+
+/// Her consents as they would be if she agreed to everything.
+fn imagined(
+    context: &Context,
+    entry: &ClientEntry,
+    user: &UserEntry,
+    scopes: Option<&Scopes>,
+) -> Vec<Consent> {
+    let client = entry.client();
+    let realm = context.tenant.realms.get(&user.user.realm).map(|realm| &realm.default_scopes);
+    let all = scopes.into_iter().chain([&client.default_scopes]).chain(realm);
+    let agreed = |scope: &grantor_oauth_types::scope::ScopeToken| Consent {
+        tenant: user.user.tenant.clone(),
+        user: user.user.id,
+        client: client.id.clone(),
+        scope: scope.clone(),
+        status: ConsentStatus::Approved,
+        decided: context.now,
+        expires: None,
+    };
+    all.flat_map(Scopes::iter).map(agreed).collect()
+}
+
+/// Hands on what has to be asked about.
+pub fn with_asking<T>(
+    context: &Context,
+    open: &Open,
+    transaction: &Transaction,
+    then: impl FnOnce(&Asking<'_>) -> T,
+) -> T {
+    let known = |token| context.tenant.scopes.get(token);
+    let scopes: Vec<&Scope> = open.entitled.scopes.iter().filter_map(known).collect();
+    let request = transaction.request();
+    then(&Asking {
+        client: open.entry.client(),
+        scopes: &scopes,
+        consents: &open.user.consents,
+        user: open.user.user.id,
+        again: request.is_some_and(|request| request.prompts.consent),
+        on_device: request.is_some_and(|r| redirect_uri::is_on_device(r.to.uri())),
+    })
+}
+
+/// The questions of a consent page.
+pub fn questions(context: &Context, open: &Open, transaction: &Transaction) -> Vec<Question> {
+    let verdict = with_asking(context, open, transaction, |asking| {
+        // Whoever is on the page is asked, whatever is remembered.
+        consent_request::judge(&Asking { again: true, ..asking.clone() }, context.now)
+    });
+    match verdict {
+        Verdict::Ask(questions) => questions,
+        Verdict::Settled(_) => Vec::new(),
+    }
+}
+
+/// What the client hears of a refusal. No wildcard arm: a new reason needs a code.
+pub fn complaint_of(refusal: &Refusal) -> Complaint {
+    use AuthorizeErrorCode as Code;
+    match refusal {
+        Refusal::TenantDisabled | Refusal::ClientDisabled => {
+            Complaint::new(Code::UnauthorizedClient, "the client is switched off")
+        }
+        Refusal::GrantTypeNotRegistered | Refusal::PublicClient | Refusal::PasswordGrantOff => {
+            Complaint::new(Code::UnauthorizedClient, "the client is not registered for this")
+        }
+        Refusal::RealmNotForClient => {
+            Complaint::new(Code::UnauthorizedClient, "the client may not act in this realm")
+        }
+        Refusal::SubjectDisabled | Refusal::GrantEnded => {
+            Complaint::new(Code::AccessDenied, "this person may not do that")
+        }
+        Refusal::ScopeForbidden { .. } | Refusal::ScopeExceedsGrant { .. } => {
+            Complaint::new(Code::InvalidScope, "a scope is unknown or not allowed")
+        }
+        Refusal::TargetUnknown => {
+            Complaint::new(Code::InvalidTarget, "no scope of the request is for this resource")
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The end of an authorization request: code, consents and the use of the session in one operation.
+
+use std::sync::Arc;
+
+use grantor_crypto::secret::{LookupSecret, SecretKind};
+use grantor_domain::audit::AuditOutcome;
+use grantor_domain::authorize::{Answer, Complaint};
+use grantor_domain::code::AuthorizationCode;
+use grantor_domain::consent::Consent;
+use grantor_domain::decision::{Entitlement, Outcome, RecordedDecision};
+use grantor_domain::pushed::PushedRequest;
+use grantor_domain::session::{Session, SignIn};
+use grantor_domain::sign_in::Level;
+use grantor_domain::single_use::{SingleUse, SingleUseBody as _, SingleUseKind};
+use grantor_oauth_types::error_code::AuthorizeErrorCode;
+use grantor_oauth_types::id::GrantId;
+use grantor_store::{Claim, Claimed, Effect, Effects, Expect, operations};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{FlowFailure, Ready, Turn, complaint_of, judged};
+use crate::app::App;
+use crate::audit::{IssueEvent, Why};
+use crate::audit_events;
+use crate::grants::Context;
+use crate::transaction::{Purpose, Pushed};
+
+/// What the store said when everything was to be written.
+enum Written {
+    /// It is
+    Done,
+    /// The session ended meanwhile: sign in again
+    SessionGone,
+    /// The pushed request was used or has expired (SEC-034)
+    Spent,
+}
+
+/// Decides on what was agreed to, and hands out what follows.
+pub async fn complete(app: &App, context: &Context, ready: Ready) -> Result<Turn, FlowFailure> {
+    let request = ready.transaction.request().expect("only requests of clients are completed");
+    let to = Box::new(request.to.clone());
+    let consents = consents(&ready);
+    let scopes = Some(ready.scopes.clone());
+    let record = judged(context, &ready.entry, &ready.user, &consents, &ready.transaction, scopes);
+    let record = Arc::new(record);
+    remember(app, context, &record, &ready);
+    let entitled = match &record.decision.outcome {
+        Outcome::Granted(entitled) => entitled.clone(),
+        Outcome::Refused(refusal) => {
+            return Ok(Turn::Answer(to, Answer::Refused(complaint_of(refusal))));
+        }
+    };
+    let grant: GrantId = app.new_id(context.now);
+    let code = request.to.response_type().has_code().then(|| {
+        let id: GrantId = app.new_id(context.now);
+        LookupSecret::mint(SecretKind::AuthorizationCode, id.bytes())
+    });
+    let stored = code.as_ref().map(|secret| single_use(context, secret, &ready, &entitled, grant));
+    match write(app, context, &ready, stored).await? {
+        Written::Done => {}
+        Written::SessionGone => return Ok(Turn::SignIn(ready.transaction)),
+        Written::Spent => {
+            let complaint = Complaint::new(
+                AuthorizeErrorCode::InvalidRequestUri,
+                "the pushed request was used before or has expired",
+            );
+            return Ok(Turn::Answer(to, Answer::Refused(complaint)));
+        }
+    }
+    if !ready.decided.is_empty() {
+        app.directory.catch_up(context.now).await?;
+    }
+    let granted: Vec<_> = code.iter().map(|secret| ("code", secret.reveal())).collect();
+    Ok(Turn::Answer(to, Answer::Granted(granted)))
+}
+
+/// Her consents, with what she decided just now in the place of what she decided before.
+fn consents(ready: &Ready) -> Vec<Consent> {
+    let new = |old: &&Consent| {
+        ready.decided.iter().all(|n| n.client != old.client || n.scope != old.scope)
+    };
+    ready.user.consents.iter().filter(new).chain(&ready.decided).cloned().collect()
+}
+
+fn remember(app: &App, context: &Context, record: &Arc<RecordedDecision>, ready: &Ready) {
+    let (kind, outcome) = match record.decision.outcome {
+        Outcome::Granted(_) => ("authorization.granted", AuditOutcome::Done),
+        Outcome::Refused(_) => ("authorization.refused", AuditOutcome::Refused),
+    };
+    app.audit.push(IssueEvent {
+        id: context.decision,
+        tenant: context.tenant.tenant.name.clone(),
+        at: context.now,
+        kind,
+        outcome,
+        actor: format!("user:{}", ready.user.user.id),
+        address: context.address,
+        why: Why::Decided(Arc::clone(record)),
+    });
+}
+
+/// SEC-045: everything that the code stands for, under its digest.
+fn single_use(
+    context: &Context,
+    secret: &LookupSecret,
+    ready: &Ready,
+    entitled: &Entitlement,
+    grant: GrantId,
+) -> SingleUse {
+    let request = ready.transaction.request().expect("only requests of clients are completed");
+    let code = AuthorizationCode {
+        client: request.client.clone(),
+        redirect_uri: request.named_redirect.then(|| request.to.uri().to_owned()),
+        scopes: entitled.scopes.clone(),
+        resources: request.resources.clone(),
+        nonce: request.nonce.clone(),
+        challenge: request.challenge.clone(),
+        user: ready.user.user.id,
+        realm: ready.user.user.realm.clone(),
+        sign_in: sign_in(&ready.session),
+        claims: request.claims.clone(),
+        wants_auth_time: request.wants_auth_time,
+        offline: entitled.scopes.contains("offline_access"),
+        grant,
+    };
+    let life = SignedDuration::from_secs(context.tenant.tenant.settings.code_seconds.into());
+    let expires = context.now.saturating_add(life).unwrap_or(Timestamp::MAX);
+    let tenant = context.tenant.tenant.name.clone();
+    SingleUse::new(tenant, secret.lookup_id(), secret.digest(), expires, &code)
+}
+
+/// What clients are told of the sign-in.
+fn sign_in(session: &Session) -> SignIn {
+    SignIn {
+        session: Some(session.id),
+        at: session.authenticated_at(),
+        acr: Some(Level::of(&session.methods).acr().to_owned()),
+        amr: session.amr(),
+    }
+}
+
+/// One operation: nothing of it without the rest.
+async fn write(
+    app: &App,
+    context: &Context,
+    ready: &Ready,
+    code: Option<SingleUse>,
+) -> Result<Written, FlowFailure> {
+    let tenant = context.tenant.tenant.name.clone();
+    let request = ready.transaction.request().expect("only requests of clients are completed");
+    let pushed = pushed(ready);
+    let mut claims = vec![Claim::Session(tenant.clone(), ready.session.id)];
+    claims
+        .extend(pushed.iter().map(|p| Claim::SingleUse(tenant.clone(), PushedRequest::KIND, p.id)));
+    let mut effects = Effects::NONE;
+    for consent in &ready.decided {
+        effects = effects.put(consent, Expect::Any);
+    }
+    if !ready.decided.is_empty() {
+        effects = effects.audit(audit_events::consent_given(&ready.decided, context));
+    }
+    effects = match code {
+        Some(code) => effects.and(Effect::OpenSingleUse(Box::new(code))),
+        None => effects,
+    };
+    let (now, client) = (context.now, request.client.clone());
+    let idle = context.tenant.tenant.settings.session_idle_seconds;
+    let written = operations::judge(&*app.store, claims, move |claimed| {
+        let Some(session) = claimed.session(0).filter(|session| session.is_live(now)) else {
+            return Ok((Written::SessionGone, Effects::NONE));
+        };
+        if pushed.as_ref().is_some_and(|pushed| !is_unspent(claimed, pushed, now)) {
+            return Ok((Written::Spent, Effects::NONE));
+        }
+        let mut used = session.clone();
+        used.used_for(&client, now);
+        if !used.remember {
+            used.touch(now, SignedDuration::from_secs(idle.into()));
+        }
+        let mut effects = effects.clone().and(Effect::PutSession(Box::new(used)));
+        if let Some(pushed) = &pushed {
+            let kind: SingleUseKind = PushedRequest::KIND;
+            effects = effects.and(Effect::Spend(tenant.clone(), kind, pushed.id, now));
+        }
+        Ok((Written::Done, effects))
+    })
+    .await?;
+    Ok(written)
+}
+
+fn pushed(ready: &Ready) -> Option<Pushed> {
+    match &ready.transaction.purpose {
+        Purpose::Authorize { pushed, .. } => pushed.clone(),
+        Purpose::Own { .. } => None,
+    }
+}
+
+/// SEC-034: used up when the authorization completes. Its own end was looked at when it came in: a
+/// person may take longer to read than it lives.
+fn is_unspent(claimed: &Claimed, pushed: &Pushed, _now: Timestamp) -> bool {
+    claimed.single_use(1).is_some_and(|f| f.digest == pushed.digest && f.spent.is_none())
+}

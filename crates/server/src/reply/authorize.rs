@@ -1,0 +1,106 @@
+//! The answers of the authorization endpoint and of the pages on the way.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode};
+use grantor_domain::audit::AuditOutcome;
+use grantor_domain::authorize::{Answer, Placed, ReturnAddress};
+use grantor_pages::FormPost;
+
+use super::json::with_decision;
+use super::page::{see_other, with_cookies};
+use crate::app::App;
+use crate::audit::{IssueEvent, Why};
+use crate::browser::Browser;
+use crate::flow::{self, FlowFailure, Turn};
+use crate::grants::Context;
+use crate::transaction::{LONGEST, Transaction};
+
+/// What comes next, as an answer to the browser.
+pub fn turned(
+    app: &App,
+    context: &Context,
+    browser: &Browser,
+    turn: &Turn,
+    cookies: Vec<HeaderValue>,
+) -> Response<Body> {
+    let to_page = |name: &str, transaction: &Transaction| {
+        let location = flow::step(context, app, name, transaction);
+        if location.len() > LONGEST {
+            return too_long(app, context, browser, transaction);
+        }
+        see_other(&location)
+    };
+    let response = match turn {
+        Turn::Answer(to, given) => answer(app, context, browser, to, given),
+        Turn::SignIn(transaction) => to_page("/sign-in", transaction),
+        Turn::Choose(transaction) => to_page("/account-choice", transaction),
+        Turn::Consent(transaction) => to_page("/consent", transaction),
+        Turn::Ready(_) => unreachable!("what is ready is completed before it is answered"),
+        Turn::Own(to) => see_other(&flow::path(&context.tenant, to)),
+    };
+    with_decision(with_cookies(response, cookies), context.decision)
+}
+
+/// SEC-007: what does not fit into a URL has to be pushed (RFC 9126).
+fn too_long(
+    app: &App,
+    context: &Context,
+    browser: &Browser,
+    transaction: &Transaction,
+) -> Response<Body> {
+    use grantor_domain::authorize::Complaint;
+    let complaint = Complaint::invalid("the request is too long; push it");
+    match transaction.request() {
+        Some(request) => answer(app, context, browser, &request.to, &Answer::Refused(complaint)),
+        None => failed(context, browser, &FlowFailure::Page(complaint)),
+    }
+}
+
+/// The client is answered; an error is logged here and nowhere else.
+fn answer(
+    app: &App,
+    context: &Context,
+    browser: &Browser,
+    to: &ReturnAddress,
+    given: &Answer,
+) -> Response<Body> {
+    if let Answer::Refused(complaint) = given {
+        let error = complaint.error.as_str();
+        tracing::info!(oauth.error = error, reason = complaint.description,
+            decision.id = %context.decision, "authorization refused");
+    }
+    let members = to.members(given, &context.tenant.tenant.issuer);
+    let signed = None;
+    let _ = app;
+    match to.place(members, signed) {
+        Placed::Redirect(location) => see_other(&location),
+        Placed::Form { action, fields } => {
+            let visit = browser.visit.clone().once();
+            let page = FormPost { action, fields }.page(&visit.shell);
+            visit.answer(StatusCode::OK, page)
+        }
+    }
+}
+
+/// There is nobody to answer but the person (RFC 6749 §4.1.2.1).
+pub fn failed(context: &Context, browser: &Browser, failure: &FlowFailure) -> Response<Body> {
+    tracing::info!(reason = %failure, decision.id = %context.decision, "no authorization");
+    let visit = browser.visit.clone().once();
+    let (status, shown) = flow::error_page(context, &visit.shell, failure);
+    with_decision(visit.answer(status, shown), context.decision)
+}
+
+/// Writes down that a request was refused on a page: the client may be anybody's invention, so it
+/// goes with the issue events, which are bounded.
+pub fn note_rejected(app: &App, context: &Context, client: Option<&str>, failure: &FlowFailure) {
+    app.audit.push(IssueEvent {
+        id: context.decision,
+        tenant: context.tenant.tenant.name.clone(),
+        at: context.now,
+        kind: "authorize.rejected",
+        outcome: AuditOutcome::Refused,
+        actor: format!("client:{}", client.unwrap_or("-")),
+        address: context.address,
+        why: Why::Reason(failure.to_string()),
+    });
+}

@@ -1,0 +1,10 @@
+//! People and their browsers: from the authorization request to the answer, over HTTP.
+
+mod accounts;
+mod code_flow;
+mod consent;
+mod errors;
+mod sign_in;
+mod silent;
+mod tabs;
+mod world;
