@@ -101,9 +101,9 @@ async fn absent_logout() {
 }
 
 #[tokio::test]
-async fn absent_account_pages() {
-    Server::shared().await.has_none_of(&["/account", "/account/reset", "/reset", "/signup"]).await;
-    no_route_contains(&["/account/", "reset", "invit"]);
+async fn absent_action_links() {
+    Server::shared().await.has_none_of(&["/account/reset", "/reset", "/signup"]).await;
+    no_route_contains(&["reset", "invit", "verify"]);
 }
 
 #[tokio::test]

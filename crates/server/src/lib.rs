@@ -28,6 +28,7 @@
 //! | [`jobs`]      | what has to be done from time to time                           |
 
 pub mod access;
+pub mod account;
 pub mod api;
 pub mod app;
 pub mod audit;

@@ -112,6 +112,7 @@ pub fn public() -> Routes {
         .add(Guard::Open, Method::POST, "/account-choice", account_choice::post)
         .add(Guard::Open, Method::GET, "/consent", consent::get)
         .add(Guard::Open, Method::POST, "/consent", consent::post)
+        .merge(crate::account::routes())
         .merge(stups::routes())
         .body_limit(FORM_LIMIT)
         .merge(crate::api::routes())

@@ -1,5 +1,6 @@
 //! People and their browsers: from the authorization request to the answer, over HTTP.
 
+mod account;
 mod accounts;
 mod code_flow;
 mod consent;
