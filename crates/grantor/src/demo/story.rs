@@ -1,5 +1,6 @@
-//! The seven points of the story, each played against the running programs.
+//! The points of the story, each played against the running programs.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -24,8 +25,14 @@ pub(crate) async fn play(stage: &mut Stage) -> anyhow::Result<()> {
     revocation_is_seen_within_a_second(stage, &talk, &batch_token).await?;
     keys_rotate_unnoticed(stage, &talk).await?;
     nothing_acknowledged_is_lost(stage, &talk).await?;
-    say("\nAll seven points hold.");
+    super::delegation::play(stage).await?;
+    say("\nAll eleven points hold.");
     Ok(())
+}
+
+/// The part of it that people see, in a browser; pictures of the pages stay in `screenshots`.
+pub(crate) async fn play_in_browser(stage: &Stage, screenshots: &Path) -> anyhow::Result<()> {
+    super::screen::play(stage, screenshots).await
 }
 
 /// Client credentials in the form of the guide, password grant of the service user.

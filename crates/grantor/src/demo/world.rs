@@ -40,10 +40,21 @@ pub(crate) struct Account {
     pub(crate) secret: String,
 }
 
+/// What answers where.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    pub(super) issuer: String,
+    pub(super) orders: String,
+    pub(super) wishlist: String,
+    pub(super) shop: String,
+}
+
 /// The cast.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) issuer: String,
+    /// The shop that people sign in to in their browser
+    pub(crate) shoe_shop: Account,
     /// The shop's client: acts for customers
     pub(crate) shop: Account,
     /// The client of the order analytics
@@ -61,7 +72,8 @@ pub(crate) struct World {
 
 impl World {
     /// Writes the cast into a new embedded database in `folder`.
-    pub(crate) async fn make(folder: &Path, issuer: &str, api: &str) -> anyhow::Result<Self> {
+    pub(super) async fn make(folder: &Path, places: &Places) -> anyhow::Result<Self> {
+        let issuer = places.issuer.as_str();
         let database = format!("sqlite:{}", folder.join("demo.db").display());
         let flags =
             Flags { issuer: Some(issuer.to_owned()), database: Some(database), ..Flags::default() };
@@ -71,8 +83,8 @@ impl World {
         let tenant = &config.settings.default_tenant;
         seed::first_start(&*store, tenant, issuer, &config.hosts, now).await?;
         let secrets = Secrets::open(node::open_keyring(&config)?, &*store, tenant, now).await?;
-        let maker = Maker { tenant: tenant.clone(), secrets, now, api: api.to_owned() };
-        let world = maker.cast(&*store, issuer).await;
+        let maker = Maker { tenant: tenant.clone(), secrets, now, places: places.clone() };
+        let world = maker.cast(&*store).await;
         // Closes the file: from here on it belongs to the server.
         drop(store);
         world
@@ -98,11 +110,11 @@ struct Maker {
     tenant: TenantName,
     secrets: Secrets,
     now: Timestamp,
-    api: String,
+    places: Places,
 }
 
 impl Maker {
-    async fn cast(&self, store: &dyn Store, issuer: &str) -> anyhow::Result<World> {
+    async fn cast(&self, store: &dyn Store) -> anyhow::Result<World> {
         let analytics = ApplicationId::parse("order-analytics")?;
         let (alice, alice_user) = self.user("customers", "alice", None)?;
         let (bob, bob_user) = self.user("customers", "bob", None)?;
@@ -115,6 +127,7 @@ impl Maker {
         batch_client.scopes = Scopes::parse("uid sales_order.read_all sales_order.write")?;
         batch_client.grant_types.insert(GrantType::ClientCredentials);
         batch_client.grant_types.remove(&GrantType::RefreshToken);
+        let (shoe_shop, shoe_shop_client) = self.shoe_shop()?;
         let (admin, admin_client) = self.admin()?;
 
         let application = Application {
@@ -130,7 +143,7 @@ impl Maker {
         for user in [&alice_user, &bob_user, &service_user] {
             effects = effects.put(user, Expect::New);
         }
-        for client in [&shop_client, &batch_client, &admin_client] {
+        for client in [&shop_client, &shoe_shop_client, &batch_client, &admin_client] {
             effects = effects.put(client, Expect::New);
         }
         let reads_all = Principal::User(service_user.id);
@@ -145,8 +158,9 @@ impl Maker {
         operations::write(store, effects).await?;
         self.allow_passwords(store).await?;
         Ok(World {
-            issuer: issuer.to_owned(),
+            issuer: self.places.issuer.clone(),
             shop,
+            shoe_shop,
             analytics: batch,
             analytics_user: service,
             alice_id: alice_user.id,
@@ -157,30 +171,48 @@ impl Maker {
         })
     }
 
-    /// `sales_order` and its three scopes.
+    /// `sales_order` and `wishlist`, and what may be allowed of them.
     fn catalogue(&self) -> anyhow::Result<Effects> {
-        let id = ResourceTypeId::parse("sales_order")?;
-        let owners = ["customers", "employees"].map(RealmName::parse);
-        let sales_order = ResourceType {
-            tenant: self.tenant.clone(),
-            id: id.clone(),
-            name: "Sales order".to_owned(),
-            description: "What somebody bought, and what became of it".to_owned(),
-            owners: owners.into_iter().collect::<Result<_, _>>()?,
-            audience: Some(self.api.clone()),
-        };
-        let mut effects = Effects::NONE.put(&sales_order, Expect::New);
-        for (name, rule, summary) in [
-            ("read", GrantRule::Owner, "Read your orders"),
-            ("write", GrantRule::Owner, "Order in your name"),
-            ("read_all", GrantRule::Assigned, "Read everybody's orders"),
+        let orders = self.resource_type(
+            "sales_order",
+            ("Sales order", "What somebody bought, and what became of it"),
+            &["customers", "employees"],
+            &self.places.orders,
+        )?;
+        let wishlist = self.resource_type(
+            "wishlist",
+            ("Wishlist", "What somebody would like to have"),
+            &["customers"],
+            &self.places.wishlist,
+        )?;
+        let mut effects = Effects::NONE.put(&orders, Expect::New).put(&wishlist, Expect::New);
+        for (of, name, rule, english, german) in [
+            (&orders, "read", GrantRule::Owner, "Read your orders", "Ihre Bestellungen lesen"),
+            (&orders, "write", GrantRule::Owner, "Order in your name", "In Ihrem Namen bestellen"),
+            (
+                &orders,
+                "read_all",
+                GrantRule::Assigned,
+                "Read everybody's orders",
+                "Die Bestellungen aller lesen",
+            ),
+            (&wishlist, "read", GrantRule::Owner, "See your wishlist", "Ihre Wunschliste sehen"),
+            (
+                &wishlist,
+                "write",
+                GrantRule::Owner,
+                "Add to your wishlist",
+                "Ihrer Wunschliste etwas hinzufügen",
+            ),
         ] {
+            let summary = [("en", english), ("de", german)];
+            let summary = summary.map(|(language, text)| (language.to_owned(), text.to_owned()));
             let scope = Scope {
                 tenant: self.tenant.clone(),
-                token: ScopeToken::parse(&format!("{id}.{name}"))?,
-                resource_type: Some(id.clone()),
+                token: ScopeToken::parse(&format!("{}.{name}", of.id))?,
+                resource_type: Some(of.id.clone()),
                 rule,
-                summary: BTreeMap::from([("en".to_owned(), summary.to_owned())]),
+                summary: BTreeMap::from(summary),
                 description: String::new(),
                 user_information: BTreeMap::new(),
                 risk: 2,
@@ -193,7 +225,26 @@ impl Maker {
         Ok(effects)
     }
 
-    /// There are no sign-in pages yet: customers and services give their password to a client.
+    fn resource_type(
+        &self,
+        id: &str,
+        (name, description): (&str, &str),
+        owners: &[&str],
+        api: &str,
+    ) -> anyhow::Result<ResourceType> {
+        let owners = owners.iter().map(|realm| RealmName::parse(realm));
+        Ok(ResourceType {
+            tenant: self.tenant.clone(),
+            id: ResourceTypeId::parse(id)?,
+            name: name.to_owned(),
+            description: description.to_owned(),
+            owners: owners.collect::<Result<_, _>>()?,
+            audience: Some(api.to_owned()),
+        })
+    }
+
+    /// Programs of old take passwords themselves: that of the service user, and those of customers
+    /// for the client `shop`.
     async fn allow_passwords(&self, store: &dyn Store) -> anyhow::Result<()> {
         for name in ["customers", "services"] {
             let key = DocumentKey::id::<Realm>(&self.tenant, name);
@@ -259,6 +310,19 @@ impl Maker {
             )
         };
         Ok((Account { name: id.to_owned(), secret }, client))
+    }
+
+    /// The shop whose customers sign in with their browser; it never sees a password.
+    fn shoe_shop(&self) -> anyhow::Result<(Account, Client)> {
+        let (account, mut client) = self.client("shoe-shop", None)?;
+        "Shoe shop".clone_into(&mut client.name);
+        client.grant_types =
+            BTreeSet::from([GrantType::AuthorizationCode, GrantType::RefreshToken]);
+        client.scopes = Scopes::parse("openid profile wishlist.read wishlist.write")?;
+        client.redirect_uris = vec![format!("{}/callback", self.places.shop)];
+        client.logout.post_logout_redirect_uris = vec![self.places.shop.clone()];
+        client.compat = Compat::default();
+        Ok((account, client))
     }
 
     fn admin(&self) -> anyhow::Result<(Account, Client)> {
