@@ -188,9 +188,14 @@ async fn session(
 /// comes from must say "here".
 pub fn is_from_here(view: &TenantView, headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let site = text("sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none"));
-    let origin = text("origin").is_none_or(|origin| origin == own_origin(&view.tenant.issuer));
-    site && origin
+    let site = text("sec-fetch-site");
+    let near = site.is_none_or(|site| matches!(site, "same-origin" | "none"));
+    let origin = text("origin").is_none_or(|origin| {
+        // Our pages send no referrer (SEC-002), for which browsers hide the origin of a form as well.
+        let hidden = origin == "null" && site == Some("same-origin");
+        hidden || origin == own_origin(&view.tenant.issuer)
+    });
+    near && origin
 }
 
 /// Scheme and authority of the issuer.

@@ -48,7 +48,9 @@ async fn posted(browser: &TestBrowser, path: &str, fields: &[(&str, &str)]) -> S
     let csrf = csrf(browser).await;
     let mut all = vec![("csrf".to_owned(), csrf)];
     all.extend(fields.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())));
-    let seen = browser.post(path, &all, &[("sec-fetch-site", "same-origin")]).await;
+    // As Chromium does from a page with `Referrer-Policy: no-referrer`.
+    let headers = [("sec-fetch-site", "same-origin"), ("origin", "null")];
+    let seen = browser.post(path, &all, &headers).await;
     browser.follow(seen).await
 }
 
