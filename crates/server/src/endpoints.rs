@@ -11,6 +11,7 @@ pub mod revocations;
 pub mod revoke;
 pub mod sign_in;
 pub mod token;
+pub mod userinfo;
 
 use axum::http::HeaderMap;
 use grantor_domain::authorize::Complaint;

@@ -11,10 +11,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::dialects::stups;
-use crate::endpoints::{
-    account_choice, authorize, consent, discovery, health, introspect, jwks, revocations, revoke,
-    sign_in, token,
-};
+use crate::endpoints::{account_choice, authorize, consent, discovery, health, introspect, jwks, revocations, revoke, sign_in, token, userinfo};
 use crate::reply::json::private;
 use crate::reply::page::Visit;
 

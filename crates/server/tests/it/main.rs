@@ -16,4 +16,5 @@ mod route_table;
 mod second_form;
 mod secrets;
 mod tenants;
+mod userinfo;
 mod withdrawals;

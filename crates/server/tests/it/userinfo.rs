@@ -1,0 +1,116 @@
+//! UserInfo: to whom it says what, and in which form.
+
+use grantor_domain::claims::ClaimsRequest;
+use grantor_domain::code::AuthorizationCode;
+use grantor_testkit::Answer;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::openid::Openid;
+
+async fn asked(world: &Openid, token: &str) -> Answer {
+    world.server.get("/oauth2/userinfo", token).await
+}
+
+fn text<'a>(bought: &'a Value, name: &str) -> &'a str {
+    bought[name].as_str().unwrap()
+}
+
+#[tokio::test]
+async fn trap_081_082_084_what_was_granted_is_said_by_get_and_post_whatever_is_accepted() {
+    let world = Openid::start(json!({})).await;
+    let bought = world.redeemed("openid profile email address").await;
+    let token = text(&bought, "access_token");
+    let expected = json!({
+        "sub": world.user.to_string(), "name": "Jane Doe", "given_name": "Jane",
+        "family_name": "Doe", "preferred_username": "jane", "birthdate": "1990-02-28",
+        "updated_at": 1_767_225_600, "email": "jane@example.org", "email_verified": true,
+        "address": { "locality": "Berlin" },
+    });
+    for accept in [None, Some("*/*"), Some("application/json;charset=utf-8")] {
+        for method in [Method::GET, Method::POST] {
+            let mut request = world.server.request(method, "/oauth2/userinfo").bearer_auth(token);
+            if let Some(accept) = accept {
+                request = request.header("accept", accept);
+            }
+            let answer = Answer::of(request).await;
+            assert_eq!((answer.status, &answer.body), (StatusCode::OK, &expected));
+            assert_eq!(answer.header("content-type"), "application/json");
+            assert_eq!(answer.header("cache-control"), "no-store");
+        }
+    }
+    let form = world.server.request(Method::POST, "/oauth2/userinfo").form(&[("access_token", token)]);
+    assert_eq!(Answer::of(form).await.body, expected);
+    let lower = world.server.request(Method::GET, "/oauth2/userinfo");
+    let lower = lower.header("authorization", format!("bearer {token}"));
+    assert_eq!(Answer::of(lower).await.status, StatusCode::OK, "trap 4");
+    let (_, claims) = world.verified(text(&bought, "id_token")).await;
+    assert_eq!(claims["sub"], expected["sub"]);
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn trap_081_083_every_other_request_is_refused_as_rfc_6750_says() {
+    let world = Openid::start(json!({})).await;
+    let bought = world.redeemed("openid").await;
+    let token = text(&bought, "access_token");
+    let get = |path: String| world.server.request(Method::GET, &path);
+    let query = Answer::of(get(format!("/oauth2/userinfo?access_token={token}"))).await;
+    assert_eq!(query.status, StatusCode::BAD_REQUEST, "never from the query");
+    let none = Answer::of(get("/oauth2/userinfo".to_owned())).await;
+    assert_eq!(none.status, StatusCode::UNAUTHORIZED);
+    assert!(!none.header("www-authenticate").contains("error"), "nothing was sent");
+    let wrong = asked(&world, "nonsense").await;
+    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
+    assert!(wrong.header("www-authenticate").contains("error=\"invalid_token\""));
+    let without = world.redeemed("uid").await;
+    let without = asked(&world, text(&without, "access_token")).await;
+    assert_eq!(without.status, StatusCode::FORBIDDEN);
+    assert!(without.header("www-authenticate").contains("insufficient_scope"));
+    let id_token = asked(&world, text(&bought, "id_token")).await;
+    assert_eq!(id_token.status, StatusCode::UNAUTHORIZED, "SEC-082: an id_token is no access token");
+    let two = world.server.request(Method::POST, "/oauth2/userinfo").bearer_auth(token);
+    let two = Answer::of(two.form(&[("access_token", token)])).await;
+    assert_eq!(two.status, StatusCode::BAD_REQUEST);
+    world.server.clock.advance(jiff::SignedDuration::from_secs(601));
+    assert_eq!(asked(&world, token).await.status, StatusCode::UNAUTHORIZED);
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn trap_034_claims_that_were_asked_for_one_by_one_are_said() {
+    let world = Openid::start(json!({})).await;
+    let claims = r#"{"userinfo":{"given_name":{"essential":true},"phone_number":null}}"#;
+    let claims = ClaimsRequest::parse(claims).unwrap();
+    let code = AuthorizationCode { claims, ..world.code("openid") };
+    let bought = world.redeem(&world.give(&code).await).await.body;
+    let said = asked(&world, text(&bought, "access_token")).await.body;
+    assert_eq!(said, json!({ "sub": world.user.to_string(), "given_name": "Jane" }));
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn trap_081_an_answer_is_signed_for_the_client_that_is_registered_so() {
+    let world =
+        Openid::start(json!({ "openid": { "userinfo_signed_response_alg": "ES256" } })).await;
+    let bought = world.redeemed("openid email").await;
+    let answer = asked(&world, text(&bought, "access_token")).await;
+    assert_eq!(answer.header("content-type"), "application/jwt");
+    let (header, claims) = world.verified(&answer.text).await;
+    assert_eq!(header["alg"], "ES256");
+    assert_eq!((&claims["iss"], &claims["aud"]), (&json!(world.server.issuer), &json!("shop")));
+    assert_eq!(claims["email"], "jane@example.org");
+    assert!(claims.get("nonce").is_none());
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn sec_080_a_signed_answer_is_neither_an_id_token_nor_an_access_token_for_anybody() {
+    let world =
+        Openid::start(json!({ "openid": { "userinfo_signed_response_alg": "RS256" } })).await;
+    let bought = world.redeemed("openid").await;
+    let answer = asked(&world, text(&bought, "access_token")).await;
+    assert!(!world.server.is_active(&answer.text).await);
+    assert_eq!(asked(&world, &answer.text).await.status, StatusCode::UNAUTHORIZED);
+    world.server.stop().await;
+}
