@@ -44,6 +44,8 @@ pub struct Parts {
     pub client_failures: crate::throttle::Throttle,
     /// The one way out
     pub outbound: crate::outbound::Outbound,
+    /// Logout tokens on their way
+    pub back_channel: crate::logout::BackChannel,
     /// Public keys of clients
     pub client_keys: crate::client_keys::ClientKeys,
     /// Who is having a password judged now

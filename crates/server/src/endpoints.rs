@@ -2,8 +2,10 @@
 
 pub mod account_choice;
 pub mod authorize;
+pub mod check_session;
 pub mod consent;
 pub mod discovery;
+pub mod end_session;
 pub mod health;
 pub mod introspect;
 pub mod jwks;

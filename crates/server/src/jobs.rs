@@ -32,6 +32,10 @@ pub fn start(app: &App) -> JoinSet<()> {
     jobs.spawn(rewrap::run(app.clone()));
     jobs.spawn({
         let app = app.clone();
+        async move { app.back_channel.run(&app).await }
+    });
+    jobs.spawn({
+        let app = app.clone();
         async move { app.audit.run(app.store.clone(), app.clock.clone()).await }
     });
     jobs

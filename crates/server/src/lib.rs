@@ -18,6 +18,7 @@
 //! | [`directory`] | what a node remembers of the registry, and how it keeps up      |
 //! | [`tokens`]    | making access tokens, and finding out what one is worth         |
 //! | [`id_tokens`] | making what tells a client who signed in                        |
+//! | [`logout`]    | ending sessions, and telling clients                            |
 //! | [`outbound`]  | the one way out                                                 |
 //! | [`client_keys`] | public keys of clients, registered or published               |
 //! | [`audit`]     | issue events on their way into the log                          |
@@ -49,6 +50,7 @@ pub mod grants;
 pub mod id_tokens;
 pub mod jobs;
 pub mod listener;
+pub mod logout;
 pub mod metadata;
 pub mod metrics;
 pub mod outbound;
@@ -58,6 +60,7 @@ pub mod revoke;
 pub mod routes;
 pub mod secrets;
 pub mod seed;
+pub mod session_state;
 pub mod settings;
 pub mod start;
 pub mod tenancy;

@@ -11,7 +11,10 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::dialects::stups;
-use crate::endpoints::{account_choice, authorize, consent, discovery, health, introspect, jwks, revocations, revoke, sign_in, token, userinfo};
+use crate::endpoints::{
+    account_choice, authorize, check_session, consent, discovery, end_session, health, introspect,
+    jwks, revocations, revoke, sign_in, token, userinfo,
+};
 use crate::reply::json::private;
 use crate::reply::page::Visit;
 
@@ -109,6 +112,11 @@ pub fn public() -> Routes {
         .add(Guard::Open, Method::POST, "/account-choice", account_choice::post)
         .add(Guard::Open, Method::GET, "/consent", consent::get)
         .add(Guard::Open, Method::POST, "/consent", consent::post)
+        .add(Guard::Open, Method::GET, "/oauth2/end_session", end_session::get)
+        .add(Guard::Open, Method::POST, "/oauth2/end_session", end_session::post)
+        .add(Guard::Open, Method::GET, "/oauth2/check_session", check_session::get)
+        .add(Guard::Token, Method::GET, "/oauth2/userinfo", userinfo::get)
+        .add(Guard::Token, Method::POST, "/oauth2/userinfo", userinfo::post)
         .merge(crate::account::routes())
         .merge(stups::routes())
         .body_limit(FORM_LIMIT)

@@ -31,6 +31,8 @@ pub struct Secrets {
     pub page_tokens: TokenSealer,
     /// Of what people are in the middle of (SEC-040)
     pub transactions: TokenSealer,
+    /// Of what the page that confirms a logout carries (SEC-133)
+    pub logout: TokenSealer,
     /// Of the secret that makes the first administrator (SEC-168)
     pub bootstrap: TokenSealer,
     /// Of fingerprints in logs (SEC-189)
@@ -68,6 +70,7 @@ impl Secrets {
             pairwise: DigestKey::new(&root.derive("pairwise-subject")),
             page_tokens: sealer(&root, "page-token"),
             transactions: sealer(&root, "authorization-transaction"),
+            logout: sealer(&root, "logout-confirmation"),
             bootstrap: sealer(&root, "bootstrap-secret"),
             fingerprints: Fingerprinter::new(&root.derive("log-fingerprint")),
             keyring,

@@ -55,6 +55,7 @@ pub async fn start(node: Node, listeners: Vec<Listener>) -> Result<Running, Stor
         .map_err(|error| StoreError::Unavailable(format!("the outbound settings: {error}")))?;
     let app = App::new(Parts {
         outbound,
+        back_channel: crate::logout::BackChannel::default(),
         client_keys: crate::client_keys::ClientKeys::default(),
         store: node.store,
         directory: Arc::new(directory),

@@ -50,6 +50,12 @@ impl Consequences {
     /// however they name it (SEC-131).
     pub(crate) fn end_user(&mut self, context: &Context, user: &grantor_domain::user::User) {
         self.end_grants(context, Some(user.id), None);
+        self.and(Effect::EndSessions {
+            tenant: context.tenant.tenant.name.clone(),
+            user: user.id,
+            except: None,
+            at: context.now,
+        });
         let tenant = &context.tenant.tenant;
         let salt = &tenant.settings.revocation_salt;
         for sub in [user.id.to_string(), user.name.to_string()] {

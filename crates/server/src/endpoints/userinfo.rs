@@ -121,11 +121,8 @@ async fn answer(
         return Err(invalid());
     }
     let asked = asked(app, view, &live.token).await?;
-    let wanted = Wanted {
-        scopes: &live.token.scopes,
-        claims: &asked.userinfo,
-        registered: &client.scopes,
-    };
+    let wanted =
+        Wanted { scopes: &live.token.scopes, claims: &asked.userinfo, registered: &client.scopes };
     let mut claims = release(&user.user, wanted);
     claims.insert("sub".to_owned(), id_tokens::subject(app, client, &user.user).into());
     written(app, view, client, claims, now).await
@@ -133,11 +130,7 @@ async fn answer(
 
 /// The one token of the request. RFC 6750 §2: never two ways at once; never the query, which ends up
 /// in logs (SEC-017).
-fn presented(
-    query: Option<&str>,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<String, Refusal> {
+fn presented(query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Result<String, Refusal> {
     let bad = || Refusal::Bearer(Some(BearerErrorCode::InvalidRequest));
     let query = Params::parse(query.unwrap_or_default().as_bytes()).map_err(|_| bad())?;
     if query.has("access_token") {

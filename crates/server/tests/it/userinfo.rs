@@ -39,7 +39,8 @@ async fn trap_081_082_084_what_was_granted_is_said_by_get_and_post_whatever_is_a
             assert_eq!(answer.header("cache-control"), "no-store");
         }
     }
-    let form = world.server.request(Method::POST, "/oauth2/userinfo").form(&[("access_token", token)]);
+    let form =
+        world.server.request(Method::POST, "/oauth2/userinfo").form(&[("access_token", token)]);
     assert_eq!(Answer::of(form).await.body, expected);
     let lower = world.server.request(Method::GET, "/oauth2/userinfo");
     let lower = lower.header("authorization", format!("bearer {token}"));
@@ -68,7 +69,11 @@ async fn trap_081_083_every_other_request_is_refused_as_rfc_6750_says() {
     assert_eq!(without.status, StatusCode::FORBIDDEN);
     assert!(without.header("www-authenticate").contains("insufficient_scope"));
     let id_token = asked(&world, text(&bought, "id_token")).await;
-    assert_eq!(id_token.status, StatusCode::UNAUTHORIZED, "SEC-082: an id_token is no access token");
+    assert_eq!(
+        id_token.status,
+        StatusCode::UNAUTHORIZED,
+        "SEC-082: an id_token is no access token"
+    );
     let two = world.server.request(Method::POST, "/oauth2/userinfo").bearer_auth(token);
     let two = Answer::of(two.form(&[("access_token", token)])).await;
     assert_eq!(two.status, StatusCode::BAD_REQUEST);
