@@ -6,6 +6,7 @@ mod code_flow;
 mod crowds;
 mod endings;
 mod essentials;
+mod logout;
 mod management;
 mod openid;
 mod people;
