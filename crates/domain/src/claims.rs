@@ -19,7 +19,7 @@ pub struct ClaimsRequest {
     /// For UserInfo
     #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "members")]
     pub userinfo: BTreeMap<String, ClaimRequest>,
-    /// For the id_token
+    /// For the `id_token`
     #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "members")]
     pub id_token: BTreeMap<String, ClaimRequest>,
 }
@@ -117,7 +117,8 @@ mod tests {
         }
         assert_eq!(ClaimsRequest::parse("{}"), Ok(ClaimsRequest::default()));
         assert_eq!(ClaimsRequest::parse(r#"{"userinfo":null}"#), Ok(ClaimsRequest::default()));
-        let many: BTreeMap<String, ()> = (0..101).map(|n| (n.to_string(), ())).collect();
+        let many: BTreeMap<String, Value> =
+            (0..101).map(|n| (n.to_string(), Value::Null)).collect();
         let many = json!({ "userinfo": many }).to_string();
         assert_eq!(ClaimsRequest::parse(&many), Err(MalformedClaims));
     }

@@ -224,7 +224,7 @@ impl Client {
         Some(host.unwrap_or_else(|| uri.clone()))
     }
 
-    /// What signs its id_tokens; RS256 unless it registered another (OIDC Registration §2).
+    /// What signs its `id_token`s; RS256 unless it registered another (OIDC Registration §2).
     pub fn id_token_alg(&self) -> Algorithm {
         self.openid.id_token_signed_response_alg.unwrap_or(Algorithm::Rs256)
     }

@@ -30,7 +30,7 @@ pub struct AuthorizationCode {
     /// For which APIs (RFC 8707 §2.1)
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<String>,
-    /// For the id_token, as it was sent
+    /// For the `id_token`, as it was sent
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
     /// PKCE

@@ -46,10 +46,10 @@ pub struct Grant {
 pub struct GrantOrigin {
     /// How the person signed in; a refresh changes nothing of it (OIDC Core §12.2)
     pub sign_in: SignIn,
-    /// OIDC Core §5.5; for `UserInfo` and later id_tokens
+    /// OIDC Core §5.5; for `UserInfo` and later `id_token`s
     #[serde(default, skip_serializing_if = "ClaimsRequest::is_empty")]
     pub claims: ClaimsRequest,
-    /// Whether `auth_time` is in its id_tokens
+    /// Whether `auth_time` is in its `id_token`s
     #[serde(default)]
     pub wants_auth_time: bool,
     /// Whether it outlives the session (OIDC Core §11)

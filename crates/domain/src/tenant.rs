@@ -45,7 +45,7 @@ pub struct TenantSettings {
     pub code_seconds: u32,
     /// How long a pushed request lives, in seconds; below 600 (RFC 9126 §2.2, SEC-034)
     pub pushed_request_seconds: u32,
-    /// How long an id_token lives, in seconds
+    /// How long an `id_token` lives, in seconds
     pub id_token_seconds: u32,
     /// How long a session may lie unused, in seconds
     pub session_idle_seconds: u32,

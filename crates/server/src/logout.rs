@@ -172,7 +172,7 @@ fn frame(context: &Context, client: &Client, session: SessionId) -> Option<Strin
     Some(uri.into())
 }
 
-/// Signed as the client's id_tokens are (Back-Channel Logout §2.6).
+/// Signed as the client's `id_token`s are (Back-Channel Logout §2.6).
 fn logout_token(
     app: &App,
     context: &Context,

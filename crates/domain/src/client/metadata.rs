@@ -38,7 +38,7 @@ pub struct AuthorizationSettings {
     pub authorization_encryption: Option<Encryption>,
     /// The `max_age` of a request that names none, in seconds
     pub default_max_age: Option<u32>,
-    /// Whether `auth_time` is in every id_token
+    /// Whether `auth_time` is in every `id_token`
     pub require_auth_time: bool,
     /// The `acr_values` of a request that names none
     pub default_acr_values: Vec<String>,
@@ -55,10 +55,10 @@ pub struct OpenIdSettings {
     pub subject_type: Option<SubjectType>,
     /// Where the redirect URIs of one sector are listed (OIDC Core §8.1)
     pub sector_identifier_uri: Option<String>,
-    /// How its id_tokens are signed; without this RS256 (OIDC Registration §2)
+    /// How its `id_token`s are signed; without this RS256 (OIDC Registration §2)
     #[schemars(with = "Option<String>")]
     pub id_token_signed_response_alg: Option<Algorithm>,
-    /// How its id_tokens are encrypted besides
+    /// How its `id_token`s are encrypted besides
     pub id_token_encryption: Option<Encryption>,
     /// How `UserInfo` answers are signed; without this they are plain JSON
     #[schemars(with = "Option<String>")]

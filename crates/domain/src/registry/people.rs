@@ -79,15 +79,11 @@ fn check_person(person: &Person, flaws: &mut Flaws) {
     }
     if let Some(address) = &person.address {
         let Address { formatted, street_address, locality, region, postal_code, country } = address;
-        for part in [formatted, street_address, locality, region, postal_code, country] {
-            if let Some(text) = part {
-                flaws.demand(
-                    !text.is_empty(),
-                    "/person/address",
-                    Reason::Form("texts that are not empty"),
-                );
-                flaws.text("/person/address", text);
-            }
+        let parts = [formatted, street_address, locality, region, postal_code, country];
+        for text in parts.into_iter().flatten() {
+            let reason = Reason::Form("texts that are not empty");
+            flaws.demand(!text.is_empty(), "/person/address", reason);
+            flaws.text("/person/address", text);
         }
     }
 }

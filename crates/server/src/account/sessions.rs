@@ -6,11 +6,12 @@ use grantor_domain::revocation::Target;
 use grantor_domain::session::Session;
 use grantor_oauth_types::id::SessionId;
 use grantor_pages::account::{Device, Notice, SessionRow, Sessions};
-use grantor_store::{Claim, Effect, Effects, SessionQuery, StoreError, operations};
+use grantor_store::{Effect, Effects, SessionQuery, StoreError, operations};
 use serde_json::json;
 
 use super::{Person, Refused};
 use crate::api::write::revocation;
+use crate::logout;
 
 /// The most that are shown, and ended one by one.
 const MOST: usize = 200;
@@ -69,28 +70,12 @@ async fn end_one(person: &Person, headers: &HeaderMap, body: &[u8]) -> Result<()
     let mut params = person.form(headers, body)?;
     let id = params.take("session").and_then(|text| text.parse::<SessionId>().ok());
     let id = id.ok_or(Refused::Unknown)?;
-    let known = live(person).await?.into_iter().any(|session| session.id == id);
-    if !known {
-        return Err(Refused::Unknown);
-    }
-    let tenant = &person.context.tenant.tenant;
-    let (user, now) = (person.user().id, person.now());
-    let event = person.event("session.ended", format!("session/{id}"), json!({ "by": "owner" }));
-    let dead = revocation(tenant, Target::session(&tenant.settings.revocation_salt, id), now);
-    let claims = vec![Claim::Session(tenant.name.clone(), id)];
-    operations::judge(&*person.app.store, claims, move |claimed| {
-        // Its owner alone ends it (SEC-136).
-        let Some(session) = claimed.session(0).filter(|session| session.user == user) else {
-            return Ok(((), Effects::NONE));
-        };
-        let mut ended = session.clone();
-        ended.ended.get_or_insert(now);
-        let effects = Effects::from(Effect::PutSession(Box::new(ended)));
-        let effects = effects.and(Effect::Revoke(Box::new(dead.clone())));
-        Ok(((), effects.audit(event.clone())))
-    })
-    .await?;
-    Ok(person.app.directory.catch_up(now).await?)
+    // Its owner alone ends it (SEC-136).
+    let session = live(person).await?.into_iter().find(|session| session.id == id);
+    let session = session.ok_or(Refused::Unknown)?;
+    let actor = format!("user:{}", person.user().id);
+    logout::end(&person.app, &person.context, &session, &actor).await?;
+    Ok(())
 }
 
 pub(super) async fn end_others(person: Person, headers: HeaderMap, body: Bytes) -> Response<Body> {
@@ -102,9 +87,16 @@ pub(super) async fn end_others(person: Person, headers: HeaderMap, body: Bytes) 
 
 async fn end_all_others(person: &Person, headers: &HeaderMap, body: &[u8]) -> Result<(), Refused> {
     person.form(headers, body)?;
+    let others = live(person).await?.into_iter().filter(|session| session.id != person.session.id);
+    let others: Vec<_> = others.collect();
     let effects = end_others_effects(person).await?;
     operations::write(&*person.app.store, effects).await?;
-    Ok(person.app.directory.catch_up(person.now()).await?)
+    person.app.directory.catch_up(person.now()).await?;
+    // Their clients hear of it (SEC-131).
+    for session in &others {
+        logout::tell(&person.app, &person.context, session).await?;
+    }
+    Ok(())
 }
 
 /// What ends every session of this person but the one of this page, and the tokens that end with

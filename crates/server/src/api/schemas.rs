@@ -66,6 +66,7 @@ pub(crate) struct MemberShape {
 /// Weaker behaviour that old peers need; see `grantor_domain::client::Compat`.
 #[derive(ToSchema)]
 #[schema(as = Compat)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct CompatShape {
     /// The password grant (the realm must allow it too)
     #[schema(required = false)]

@@ -120,7 +120,7 @@ impl KeyRing {
         })
     }
 
-    /// Who signs what a client reads now (id_tokens, `UserInfo`, JARM), with the algorithm that the
+    /// Who signs what a client reads now (`id_token`s, `UserInfo`, JARM), with the algorithm that the
     /// client is registered for and no other.
     pub fn jwt_signer(&self, alg: Algorithm, now: Timestamp) -> Option<&Signer> {
         self.signing_now(Some(alg), now).map(|key| &key.jwt)

@@ -164,7 +164,7 @@ impl Request<'_> {
             (Some(session), None) => self.confirm(session, wish).await,
             // Somebody else is signed in here by now: that is her session to end.
             (None, Some(_)) if !sessions.is_empty() => self.confirm(&sessions[0], wish).await,
-            (None, _) => self.gone(wish, Vec::new(), None).await,
+            (None, _) => Ok(self.gone(&wish, Vec::new(), None)),
         }
     }
 
@@ -292,23 +292,18 @@ impl Request<'_> {
         let sessions = self.browser.sessions(app, view, now).await?;
         match sessions.iter().find(|session| session.id == ticket.session) {
             Some(session) => self.end(session, ticket.wish).await,
-            None => self.gone(ticket.wish, Vec::new(), None).await,
+            None => Ok(self.gone(&ticket.wish, Vec::new(), None)),
         }
     }
 
     async fn end(&self, session: &Session, wish: Wish) -> Result<Response<Body>, Refusal> {
         let actor = format!("user:{}", session.user);
         let frames = logout::end(self.app, self.context, session, &actor).await?;
-        self.gone(wish, frames, Some(session.id)).await
+        Ok(self.gone(&wish, frames, Some(session.id)))
     }
 
     /// "You are signed out": on to where the client wants, after its frames have loaded (trap 94).
-    async fn gone(
-        &self,
-        wish: Wish,
-        frames: Vec<String>,
-        ended: Option<SessionId>,
-    ) -> Result<Response<Body>, Refusal> {
+    fn gone(&self, wish: &Wish, frames: Vec<String>, ended: Option<SessionId>) -> Response<Body> {
         let next = wish.redirect.as_deref().map(|uri| with_state(uri, wish.state.as_deref()));
         let mut response = match next {
             Some(next) if frames.is_empty() => self.visit.see_other(&next),
@@ -323,7 +318,7 @@ impl Request<'_> {
             cookies.append(header::SET_COOKIE, self.browser.without_accounts(&[ended]));
             cookies.append(header::SET_COOKIE, session_state::cookie(issuer, ""));
         }
-        Ok(response)
+        response
     }
 }
 

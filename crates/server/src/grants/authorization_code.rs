@@ -191,8 +191,13 @@ impl Case {
                 (Redeemed::Refused(CodeRefusal::Replayed), effects)
             }
             Redemption::Good(code) => {
-                let session = code.sign_in.session.map(|_| claimed.session(2));
-                self.good(found.expect("it was judged"), &code, grant, session)
+                let of_session = code.sign_in.session.is_some();
+                let session = if of_session { claimed.session(2) } else { None };
+                let live = |session: &Session| session.is_live(self.context.now);
+                if of_session && !session.is_some_and(live) {
+                    return (Redeemed::Refused(CodeRefusal::SessionEnded), Effects::NONE);
+                }
+                self.good(found.expect("it was judged"), &code, grant)
             }
         }
     }
@@ -203,12 +208,7 @@ impl Case {
         found: &SingleUse,
         code: &AuthorizationCode,
         grant: Option<&Grant>,
-        session: Option<Option<&Session>>,
     ) -> (Redeemed, Effects) {
-        let live = |session: Option<&Session>| session.is_some_and(|s| s.is_live(self.context.now));
-        if session.is_some_and(|session| !live(session)) {
-            return (Redeemed::Refused(CodeRefusal::SessionEnded), Effects::NONE);
-        }
         let over = grant.is_some_and(|grant| grant.ended.is_some());
         let record = self.decide(found, code, over);
         let entitled = match &record.decision.outcome {

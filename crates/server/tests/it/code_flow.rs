@@ -75,7 +75,7 @@ async fn sec_046_trap_063_a_second_use_is_refused_and_kills_what_the_first_bough
 #[tokio::test]
 async fn sec_048_a_code_is_good_for_its_client_and_its_redirect_alone_and_stays_good_for_them() {
     let world = Openid::start(json!({})).await;
-    let other = with(crate::openid::shop(), json!({ "id": "other" }));
+    let other = with(crate::openid::shop(), &json!({ "id": "other" }));
     let other = world.server.made("/api/v1/clients", &world.admin, &other).await;
     let code = world.given("openid").await;
     let request = world.server.request(reqwest::Method::POST, "/oauth2/token");
@@ -153,7 +153,7 @@ async fn sec_051_what_changed_since_the_authorization_counts() {
 
     let world = Openid::start(json!({})).await;
     let code = world.given("openid").await;
-    let disabled = with(crate::openid::shop(), json!({ "enabled": false }));
+    let disabled = with(crate::openid::shop(), &json!({ "enabled": false }));
     assert_eq!(
         world.server.put("/api/v1/clients/shop", &world.admin, &disabled).await.status,
         StatusCode::OK
@@ -272,7 +272,7 @@ async fn trap_087_a_pairwise_subject_is_the_same_in_a_sector_and_another_elsewhe
     assert_ne!(first, world.user.to_string());
     let moved = with(
         crate::openid::shop(),
-        json!({
+        &json!({
             "openid": { "subject_type": "pairwise" },
             "redirect_uris": [BACK.replace("shop", "elsewhere")],
         }),

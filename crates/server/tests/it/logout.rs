@@ -9,7 +9,7 @@ use crate::openid::{Openid, main};
 
 const BYE: &str = "https://shop.example/bye?x=1";
 
-fn registered(more: Value) -> Value {
+fn registered(more: &Value) -> Value {
     let mut logout = json!({ "post_logout_redirect_uris": [BYE, "https://shop.example/bye"] });
     for (name, value) in more.as_object().unwrap() {
         logout[name] = value.clone();
@@ -41,15 +41,20 @@ async fn id_token(world: &Openid) -> (String, Value) {
 #[tokio::test]
 async fn trap_091_093_whoever_holds_an_id_token_of_the_session_ends_it_and_comes_back_with_state() {
     for post in [false, true] {
-        let world = Openid::start(registered(json!({}))).await;
+        let world = Openid::start(registered(&json!({}))).await;
         let (hint, bought) = id_token(&world).await;
         world.server.clock.advance(SignedDuration::from_secs(700));
         let access = world.redeemed("openid uid").await;
-        let asked =
-            [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", BYE), ("state", "a b&c")];
+        let asked = [
+            ("id_token_hint", hint.as_str()),
+            ("post_logout_redirect_uri", BYE),
+            ("state", "a b&c"),
+        ];
         let answer = match post {
             false => get(&world, &asked).await,
-            true => Answer::of(browser(&world, Method::POST, "/oauth2/end_session").form(&asked)).await,
+            true => {
+                Answer::of(browser(&world, Method::POST, "/oauth2/end_session").form(&asked)).await
+            }
         };
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "expired hints are good: {}", answer.text);
         assert_eq!(answer.header("location"), format!("{BYE}&state=a+b%26c"));
@@ -65,7 +70,7 @@ async fn trap_091_093_whoever_holds_an_id_token_of_the_session_ends_it_and_comes
 
 #[tokio::test]
 async fn trap_092_sec_133_a_browser_goes_only_where_the_client_registered() {
-    let world = Openid::start(registered(json!({}))).await;
+    let world = Openid::start(registered(&json!({}))).await;
     let (hint, _) = id_token(&world).await;
     let hinted = ("id_token_hint", hint.as_str());
     let to = |uri: &'static str| ("post_logout_redirect_uri", uri);
@@ -89,8 +94,8 @@ async fn trap_092_sec_133_a_browser_goes_only_where_the_client_registered() {
 
 #[tokio::test]
 async fn trap_091_an_id_token_of_somebody_else_is_no_hint() {
-    let world = Openid::start(registered(json!({}))).await;
-    let other = Openid::start(registered(json!({}))).await;
+    let world = Openid::start(registered(&json!({}))).await;
+    let other = Openid::start(registered(&json!({}))).await;
     let (foreign, _) = id_token(&other).await;
     let (own, bought) = id_token(&world).await;
     let mut forged = own.clone();
@@ -114,7 +119,7 @@ fn ticket(page: &str) -> String {
 
 #[tokio::test]
 async fn trap_092_sec_133_without_a_hint_the_person_is_asked_and_nothing_ends_before() {
-    let world = Openid::start(registered(json!({}))).await;
+    let world = Openid::start(registered(&json!({}))).await;
     let asked = [("client_id", "shop"), ("post_logout_redirect_uri", BYE), ("state", "s")];
     let page = get(&world, &asked).await;
     assert_eq!(page.status, StatusCode::OK);
@@ -141,7 +146,7 @@ async fn trap_092_sec_133_without_a_hint_the_person_is_asked_and_nothing_ends_be
 
 #[tokio::test]
 async fn trap_092_without_any_parameter_and_any_session_one_is_logged_out() {
-    let world = Openid::start(registered(json!({}))).await;
+    let world = Openid::start(registered(&json!({}))).await;
     let nobody = world.server.request(Method::GET, "/oauth2/end_session");
     let page = Answer::of(nobody).await;
     assert_eq!(page.status, StatusCode::OK);
@@ -151,7 +156,7 @@ async fn trap_092_without_any_parameter_and_any_session_one_is_logged_out() {
 
 #[tokio::test]
 async fn a_hint_of_another_session_ends_nothing_without_a_question() {
-    let world = Openid::start(registered(json!({}))).await;
+    let world = Openid::start(registered(&json!({}))).await;
     let (hint, _) = id_token(&world).await;
     let (_, other) = crate::openid::sign_in(&world.server, world.user).await;
     let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
@@ -175,16 +180,17 @@ async fn used_for_shop(world: &Openid) {
 #[tokio::test]
 async fn trap_094_front_channel_addresses_are_loaded_in_frames_before_the_redirect() {
     let uri = "https://shop.example:8443/front?a=b";
-    let more = json!({ "frontchannel_logout_uri": uri, "frontchannel_logout_session_required": true });
-    let world = Openid::start(registered(more)).await;
+    let more =
+        json!({ "frontchannel_logout_uri": uri, "frontchannel_logout_session_required": true });
+    let world = Openid::start(registered(&more)).await;
     used_for_shop(&world).await;
     let (hint, _) = id_token(&world).await;
-    let asked = [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", BYE), ("state", "s")];
+    let asked =
+        [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", BYE), ("state", "s")];
     let page = get(&world, &asked).await;
     assert_eq!(page.status, StatusCode::OK);
     let sid = world.session.to_string();
-    let iss: String =
-        form_urlencoded::byte_serialize(world.server.issuer.as_bytes()).collect();
+    let iss: String = form_urlencoded::byte_serialize(world.server.issuer.as_bytes()).collect();
     let frame = format!("{uri}&iss={iss}&sid={sid}").replace('&', "&#38;");
     assert!(page.text.contains(&frame), "{frame} in {}", page.text);
     let csp = page.header("content-security-policy");

@@ -42,7 +42,7 @@ pub(crate) fn shop() -> Value {
     })
 }
 
-pub(crate) fn with(mut body: Value, more: Value) -> Value {
+pub(crate) fn with(mut body: Value, more: &Value) -> Value {
     for (name, value) in more.as_object().unwrap() {
         body[name] = value.clone();
     }
@@ -66,7 +66,7 @@ impl Openid {
         });
         let made = server.made("/api/v1/users", &admin, &jane).await;
         let user: UserId = made["id"].as_str().unwrap().parse().unwrap();
-        let shop = with(with(shop(), more), json!({ "id": "shop" }));
+        let shop = with(with(shop(), &more), &json!({ "id": "shop" }));
         let made = server.made("/api/v1/clients", &admin, &shop).await;
         let secret = made["client_secret"].as_str().unwrap_or_default().to_owned();
         let (session, cookie) = sign_in(&server, user).await;
