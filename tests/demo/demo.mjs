@@ -124,7 +124,14 @@ async function look(options, name, words) {
 
 try {
   const customer = await visitor();
-  await play(customer);
+  try {
+    await play(customer);
+  } catch (error) {
+    // What it looked like when it broke says more than the stack.
+    console.error(`at ${customer.page.url()}: ${customer.complaints.join('; ')}`);
+    console.error(await customer.page.innerText('body').catch(String));
+    throw error;
+  }
   await customer.page.goto(demo.shop);
   await customer.page.click('#sign-out button');
   await customer.page.waitForLoadState();
