@@ -96,12 +96,16 @@ describe('with the keyboard alone', () => {
     const context = await browser.newContext();
     const { page } = await open(context, site.origin);
     await page.goto(`${site.origin}/sign-in-one-page.en`);
-    assert.deepEqual(await stops(page, 5), ['username', 'password', 'remember', 'login-submit', 'login-cancel']);
+    assert.deepEqual(await stops(page, 6), ['username', 'password', '', 'remember', 'login-submit', 'login-cancel']);
     await page.reload();
     await page.keyboard.type('anna');
     await page.keyboard.press('Tab');
     await page.keyboard.type('a long secret');
+    // The button beside it shows what was typed; it is hidden again before it is posted.
     await page.keyboard.press('Tab');
+    await page.keyboard.press('Space');
+    assert.equal(await page.getAttribute('#password', 'type'), 'text');
+    await page.focus('#remember');
     await page.keyboard.press('Space');
     site.posted.length = 0;
     // Enter in a field presses the first button, which is not "Cancel".

@@ -100,6 +100,7 @@ error-unavailable = Das geht gerade nicht
 error-unavailable-do = Etwas, das wir brauchen, ist im Moment nicht erreichbar. Es ist nichts verloren; bitte versuchen Sie es in einer Minute noch einmal.
 error-internal = Das war unser Fehler
 error-internal-do = Bei uns ist etwas schiefgegangen. Bitte versuchen Sie es noch einmal. Wenn es wieder geschieht, nennen Sie uns die Nummer unten.
+error-prefix = Fehler:
 error-client = Anwendung:
 error-next = Noch einmal beginnen
 error-technical = Angaben für den Support
@@ -154,6 +155,7 @@ profile-language = Sprache
 profile-language-lead = Diese Seiten zeigen auf
 profile-language-save = Diese Sprache verwenden
 
+password-show = Passwort anzeigen
 password-title = Passwort ändern
 password-lead = Danach sind Sie überall außer hier abgemeldet.
 password-none = Sie melden sich auf andere Weise an; es gibt kein Passwort zu ändern.

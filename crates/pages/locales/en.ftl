@@ -100,6 +100,7 @@ error-unavailable = We can’t do this right now
 error-unavailable-do = Something we need is not available at the moment. Nothing was lost; please try again in a minute.
 error-internal = This was our fault
 error-internal-do = Something broke on our side. Please try again. If it happens again, tell us the number below.
+error-prefix = Error:
 error-client = Application:
 error-next = Start again
 error-technical = Details for support
@@ -154,6 +155,7 @@ profile-language = Language
 profile-language-lead = Show these pages in
 profile-language-save = Use this language
 
+password-show = Show the password
 password-title = Change your password
 password-lead = Afterwards you are signed out everywhere but here.
 password-none = You sign in another way; there is no password to change.

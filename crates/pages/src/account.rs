@@ -175,7 +175,7 @@ impl AccountShell {
 
 /// Renders one: every account page is the same but for its template and its values.
 macro_rules! account_page {
-    ($view:ident, $html:ident, $path:literal, $section:ident) => {
+    ($view:ident, $html:ident, $path:literal, $section:ident $(, $script:expr)?) => {
         impl $view {
             /// The page.
             #[must_use]
@@ -188,7 +188,8 @@ macro_rules! account_page {
                     navigation: account.navigation(super::Section::$section),
                 };
                 let html = askama::Template::render(&html).expect("writing to memory");
-                crate::Page { html, csp: account.shell.csp().render(true) }
+                let csp = account.shell.csp()$(.script($script))?;
+                crate::Page { html, csp: csp.render(true) }
             }
         }
 

@@ -88,12 +88,19 @@ pub enum Reason {
     Change,
 }
 
+/// Lets people look at what they type; without scripts there is no button for it.
+pub(crate) const SHOW_PASSWORD: &str = include_str!("../assets/show_password.js");
+
 impl SignIn {
     /// The page.
     #[must_use]
     pub fn page(&self, shell: &Shell) -> Page {
-        let html = SignInHtml { view: self, shell, t: shell.text(), brand: shell.texts() };
+        let brand = shell.texts();
+        let html = SignInHtml { view: self, shell, t: shell.text(), brand, script: SHOW_PASSWORD };
         let mut csp = shell.csp();
+        if self.step != Step::Identity {
+            csp = csp.script(SHOW_PASSWORD);
+        }
         if let Some(asking) = &self.asking {
             csp = csp.image(asking.picture_source()).target(asking.redirect.source());
         }
@@ -108,6 +115,7 @@ struct SignInHtml<'a> {
     shell: &'a Shell,
     t: Text,
     brand: BrandTexts,
+    script: &'static str,
 }
 
 impl SignInHtml<'_> {

@@ -1,6 +1,7 @@
 //! Another password.
 
 use super::account_page;
+use crate::sign_in::SHOW_PASSWORD as SCRIPT;
 
 /// The change. The form posts `current`, `new` and `again`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,4 +64,4 @@ impl PasswordHtml<'_> {
     }
 }
 
-account_page!(PasswordPage, PasswordHtml, "account/password.html", Password);
+account_page!(PasswordPage, PasswordHtml, "account/password.html", Password, SCRIPT);

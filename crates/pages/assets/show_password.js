@@ -1,0 +1,1 @@
+for(const b of document.querySelectorAll("[data-show]")){const i=document.getElementById(b.dataset.show);b.hidden=false;b.addEventListener("click",()=>{const s=i.type==="password";i.type=s?"text":"password";b.setAttribute("aria-pressed",s);i.focus()});i.form.addEventListener("submit",()=>{i.type="password"})}
