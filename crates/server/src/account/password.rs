@@ -122,7 +122,8 @@ async fn store(person: &Person, hash: PasswordHash) -> Result<(), No> {
     };
     let subject = format!("user/{}", user.id);
     let event = person.event("user.password_changed", subject, json!({}));
-    let ending = sessions::end_others_effects(person).await?;
+    let others = sessions::others(person).await?;
+    let ending = sessions::end_all(person, &others);
     let key = DocumentKey::id::<User>(&person.context.tenant.tenant.name, user.id.to_string());
     operations::judge(&*person.app.store, vec![Claim::Document(key)], move |claimed| {
         let found = claimed.document::<User>(0)?;
@@ -133,5 +134,6 @@ async fn store(person: &Person, hash: PasswordHash) -> Result<(), No> {
         Ok(((), effects.audit(event.clone())))
     })
     .await?;
-    Ok(person.app.directory.catch_up(now).await?)
+    person.app.directory.catch_up(now).await?;
+    Ok(sessions::tell(person, &others).await?)
 }

@@ -87,13 +87,22 @@ pub(super) async fn end_others(person: Person, headers: HeaderMap, body: Bytes) 
 
 async fn end_all_others(person: &Person, headers: &HeaderMap, body: &[u8]) -> Result<(), Refused> {
     person.form(headers, body)?;
-    let others = live(person).await?.into_iter().filter(|session| session.id != person.session.id);
-    let others: Vec<_> = others.collect();
-    let effects = end_others_effects(person).await?;
-    operations::write(&*person.app.store, effects).await?;
+    let others = others(person).await?;
+    operations::write(&*person.app.store, end_all(person, &others)).await?;
     person.app.directory.catch_up(person.now()).await?;
-    // Their clients hear of it (SEC-131).
-    for session in &others {
+    Ok(tell(person, &others).await?)
+}
+
+/// The live sessions of this person but the one of this page.
+pub(super) async fn others(person: &Person) -> Result<Vec<Session>, StoreError> {
+    let mut all = live(person).await?;
+    all.retain(|session| session.id != person.session.id);
+    Ok(all)
+}
+
+/// The clients of sessions that were ended hear of it (SEC-131).
+pub(super) async fn tell(person: &Person, ended: &[Session]) -> Result<(), StoreError> {
+    for session in ended {
         logout::tell(&person.app, &person.context, session).await?;
     }
     Ok(())
@@ -101,7 +110,7 @@ async fn end_all_others(person: &Person, headers: &HeaderMap, body: &[u8]) -> Re
 
 /// What ends every session of this person but the one of this page, and the tokens that end with
 /// them.
-pub(super) async fn end_others_effects(person: &Person) -> Result<Effects, StoreError> {
+pub(super) fn end_all(person: &Person, others: &[Session]) -> Effects {
     let tenant = &person.context.tenant.tenant;
     let (user, now) = (person.user().id, person.now());
     let mut effects = Effects::from(Effect::EndSessions {
@@ -110,13 +119,11 @@ pub(super) async fn end_others_effects(person: &Person) -> Result<Effects, Store
         except: Some(person.session.id),
         at: now,
     });
-    for session in live(person).await? {
-        if session.id != person.session.id {
-            let target = Target::session(&tenant.settings.revocation_salt, session.id);
-            effects = effects.and(Effect::Revoke(Box::new(revocation(tenant, target, now))));
-        }
+    for session in others {
+        let target = Target::session(&tenant.settings.revocation_salt, session.id);
+        effects = effects.and(Effect::Revoke(Box::new(revocation(tenant, target, now))));
     }
     let event =
         person.event("session.others_ended", format!("user/{user}"), json!({ "by": "owner" }));
-    Ok(effects.audit(event))
+    effects.audit(event)
 }
