@@ -57,14 +57,14 @@ use description::Api;
 pub const BASE: &str = "/api/v1";
 
 /// The longest body, in bytes (SEC-007).
-const BODY_LIMIT: usize = 1024 * 1024;
+pub(crate) const BODY_LIMIT: usize = 1024 * 1024;
 
 /// What is escaped in a segment of a path (RFC 3986 §3.3).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Every route of the API.
 pub fn routes() -> Routes {
-    everything().into_routes().body_limit(BODY_LIMIT)
+    everything().into_routes()
 }
 
 /// The description of the API in OpenAPI 3.1.

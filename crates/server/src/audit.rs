@@ -4,8 +4,11 @@
 //! many at a time, into one audit row: at least every [`FLUSH_EVERY`] and on shutdown. Issuing
 //! never waits for it. Every change of state, by contrast, is audited in its own transaction.
 //!
-//! Of equal decisions in one batch the first carries the record; the others name it (`same_as`).
+//! Of equal decisions in one batch the first is kept with its record; of the others their ids are.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,6 +16,7 @@ use grantor_domain::audit::{AuditEvent, AuditOutcome};
 use grantor_domain::decision::RecordedDecision;
 use grantor_oauth_types::id::DecisionId;
 use grantor_oauth_types::name::TenantName;
+use grantor_store::audit::Repeated;
 use grantor_store::{Effect, Effects, Store, operations};
 use jiff::Timestamp;
 use serde_json::json;
@@ -40,10 +44,8 @@ pub struct IssueEvent {
     pub kind: &'static str,
     /// Whether a token was issued
     pub outcome: AuditOutcome,
-    /// Who asked
-    pub actor: String,
     /// From where
-    pub address: Option<std::net::IpAddr>,
+    pub address: Option<IpAddr>,
     /// Why
     pub why: Why,
 }
@@ -53,8 +55,13 @@ pub struct IssueEvent {
 pub enum Why {
     /// The decision function was asked
     Decided(Arc<RecordedDecision>),
-    /// It did not come to that; the reason in words
-    Reason(String),
+    /// It did not come to that
+    Reason {
+        /// Who asked
+        actor: String,
+        /// Why not, in words
+        reason: String,
+    },
 }
 
 /// Where issue events wait.
@@ -145,34 +152,47 @@ fn batches(events: &[IssueEvent]) -> Effects {
     effects
 }
 
-fn rendered(batch: &[&IssueEvent]) -> Vec<AuditEvent> {
-    let mut seen: Vec<(*const RecordedDecision, DecisionId)> = Vec::new();
-    batch
-        .iter()
-        .map(|event| AuditEvent {
-            id: event.id,
-            tenant: event.tenant.clone(),
-            at: event.at,
-            kind: event.kind.to_owned(),
-            outcome: event.outcome,
-            actor: event.actor.clone(),
-            subject: None,
-            address: event.address.map(|address| address.to_string()),
-            detail: match &event.why {
-                Why::Reason(reason) => json!({ "reason": reason }),
-                Why::Decided(record) => {
-                    let record_at = Arc::as_ptr(record);
-                    match seen.iter().find(|(known, _)| *known == record_at) {
-                        Some((_, first)) => json!({ "same_as": first }),
-                        None => {
-                            seen.push((record_at, event.id));
-                            json!({ "decision": **record })
-                        }
-                    }
+/// Of equal decisions the first is written with its record; of the others only their ids are.
+fn rendered(batch: &[&IssueEvent]) -> Vec<Repeated> {
+    let mut seen: HashMap<(*const RecordedDecision, Option<IpAddr>), usize> = HashMap::new();
+    let mut rendered: Vec<Repeated> = Vec::new();
+    for event in batch {
+        if let Why::Decided(record) = &event.why {
+            match seen.entry((Arc::as_ptr(record), event.address)) {
+                Entry::Occupied(place) => {
+                    rendered[*place.get()].again.push(event.id);
+                    continue;
                 }
-            },
-        })
-        .collect()
+                Entry::Vacant(place) => {
+                    place.insert(rendered.len());
+                }
+            }
+        }
+        rendered.push(event.as_it_is_kept().into());
+    }
+    rendered
+}
+
+impl IssueEvent {
+    fn as_it_is_kept(&self) -> AuditEvent {
+        let (actor, detail) = match &self.why {
+            Why::Reason { actor, reason } => (actor.clone(), json!({ "reason": reason })),
+            Why::Decided(record) => {
+                (format!("client:{}", record.ask.client), json!({ "decision": **record }))
+            }
+        };
+        AuditEvent {
+            id: self.id,
+            tenant: self.tenant.clone(),
+            at: self.at,
+            kind: self.kind.to_owned(),
+            outcome: self.outcome,
+            actor,
+            subject: None,
+            address: self.address.map(|address| address.to_string()),
+            detail,
+        }
+    }
 }
 
 /// Says that events were lost, so that nobody takes their absence for a proof.

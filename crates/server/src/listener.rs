@@ -11,6 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use futures_util::FutureExt as _;
+use http_body_util::Limited;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -25,7 +26,7 @@ use tower::ServiceExt as _;
 
 use crate::app::App;
 use crate::reply::json::private;
-use crate::tenancy;
+use crate::{routes, tenancy};
 
 /// Reading the headers of a request takes at most this long (SEC-009).
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,9 +45,6 @@ const FIELD_BYTES: usize = 32 * 1024;
 
 /// The request line and the headers together take at most this much, in bytes (SEC-007).
 const HEADER_BYTES: usize = 40 * 1024;
-
-/// At most this many header fields (SEC-007).
-const HEADER_FIELDS: usize = 100;
 
 /// What a listener is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +73,7 @@ pub async fn serve(
     listener: Listener,
     mut closing: tokio::sync::watch::Receiver<bool>,
 ) {
-    let router = router.fallback(crate::routes::not_found).with_state(app.clone());
+    let router = router.fallback(routes::not_found).with_state(app.clone());
     let tls = listener.tls.map(TlsAcceptor::from);
     let connections = Arc::new(Semaphore::new(app.settings.max_connections));
     let graceful = GracefulShutdown::new();
@@ -128,12 +126,12 @@ async fn connection<S>(
         async move { Ok::<_, Infallible>(answer(app, router, request, peer, face).await) }
     });
     let mut builder = Builder::new(TokioExecutor::new());
+    // hyper reads no more than 100 header fields by itself (SEC-007).
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HEADER_BYTES)
-        .max_headers(HEADER_FIELDS);
+        .max_buf_size(HEADER_BYTES);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -173,7 +171,6 @@ async fn answer(
     if let Some(refusal) = too_long(&request) {
         return refusal;
     }
-    let request = request.map(Body::new);
     let request = match face {
         Face::Operations => Ok(request),
         Face::Public => tenancy::admit(&app, request, peer),
@@ -182,6 +179,8 @@ async fn answer(
         Ok(request) => request,
         Err(refusal) => return *refusal,
     };
+    let longest = routes::longest_body(request.uri().path());
+    let request = request.map(|body| Body::new(Limited::new(body, longest)));
     let mut response = match routed(router, request).await {
         Ok(response) => response,
         // A bug of ours: this request ends, everybody else's goes on (SEC-193).
@@ -196,10 +195,7 @@ async fn answer(
     };
     let nosniff = HeaderValue::from_static("nosniff");
     response.headers_mut().entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(nosniff);
-    app.metrics
-        .answers
-        .get_or_create(&crate::metrics::Answer { class: response.status().as_u16() / 100 })
-        .inc();
+    app.metrics.answered(response.status());
     response
 }
 

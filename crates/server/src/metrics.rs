@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use axum::http::StatusCode;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
@@ -12,8 +13,8 @@ use prometheus_client::registry::Registry;
 #[derive(Debug)]
 pub struct Metrics {
     registry: Mutex<Registry>,
-    /// Answers by class of status
-    pub answers: Family<Answer, Counter>,
+    /// Answers by class of status: 1xx to 5xx. Looked up once, for every answer counts
+    answers: [Counter; 5],
     /// Requests of authenticated clients for tokens, by what came of them
     pub tokens: Family<TokenResult, Counter>,
     /// Handlers that panicked: each is a bug (SEC-193)
@@ -118,9 +119,10 @@ pub enum TokenInfoRefusal {
 
 impl Default for Metrics {
     fn default() -> Self {
+        let (answers, classes) = (Family::<Answer, Counter>::default(), [1, 2, 3, 4, 5]);
         let metrics = Self {
             registry: Mutex::default(),
-            answers: Family::default(),
+            answers: classes.map(|class| answers.get_or_create_owned(&Answer { class })),
             tokens: Family::default(),
             panics: Counter::default(),
             signatures: Family::default(),
@@ -129,8 +131,8 @@ impl Default for Metrics {
             tokeninfo_errors: Family::default(),
         };
         let mut registry = Registry::with_prefix("grantor");
-        let Self { answers, tokens, signatures, .. } = &metrics;
-        registry.register("http_answers", "Answers by class of status", answers.clone());
+        let Self { tokens, signatures, .. } = &metrics;
+        registry.register("http_answers", "Answers by class of status", answers);
         registry.register("token_requests", "Token requests by result", tokens.clone());
         let help = "Handlers that panicked: each is a bug";
         registry.register("panics", help, metrics.panics.clone());
@@ -154,6 +156,14 @@ where
 }
 
 impl Metrics {
+    /// Counts an answer.
+    pub fn answered(&self, status: StatusCode) {
+        let class = usize::from(status.as_u16() / 100);
+        if let Some(answers) = class.checked_sub(1).and_then(|place| self.answers.get(place)) {
+            answers.inc();
+        }
+    }
+
     /// The text format.
     pub fn render(&self) -> String {
         let mut text = String::new();

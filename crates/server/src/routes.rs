@@ -1,7 +1,6 @@
 //! Every path, and who may call it. Routes are added here and nowhere else.
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::IntoResponse as _;
@@ -20,6 +19,12 @@ use crate::reply::page::Visit;
 
 /// The longest body of an OAuth request, in bytes (SEC-007).
 const FORM_LIMIT: usize = 64 * 1024;
+
+/// The longest body that is read at a path, in bytes. The listener asks before anything is read, so
+/// no route can forget to have a limit.
+pub fn longest_body(path: &str) -> usize {
+    if path.starts_with(crate::api::BASE) { crate::api::BODY_LIMIT } else { FORM_LIMIT }
+}
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,13 +81,6 @@ impl Routes {
         self
     }
 
-    /// Limits the bodies of the routes added so far, in bytes.
-    #[must_use]
-    pub fn body_limit(mut self, bytes: usize) -> Self {
-        self.router = self.router.layer(DefaultBodyLimit::max(bytes));
-        self
-    }
-
     /// The table.
     pub fn table(&self) -> &[Route] {
         &self.table
@@ -119,7 +117,6 @@ pub fn public() -> Routes {
         .add(Guard::Token, Method::POST, "/oauth2/userinfo", userinfo::post)
         .merge(crate::account::routes())
         .merge(stups::routes())
-        .body_limit(FORM_LIMIT)
         .merge(crate::api::routes())
 }
 

@@ -19,11 +19,11 @@ use crate::reply::json::private;
 
 /// Finds tenant and peer, and rewrites the path of a tenant that does not live at the root; or
 /// answers 421 (RFC 9110 §15.5.20).
-pub fn admit(
+pub fn admit<B>(
     app: &App,
-    mut request: Request<Body>,
+    mut request: Request<B>,
     socket: SocketAddr,
-) -> Result<Request<Body>, Box<Response<Body>>> {
+) -> Result<Request<B>, Box<Response<Body>>> {
     let Some((view, prefix)) = find(app, &request) else {
         let body = json!({ "error": "misdirected_request", "error_description":
             "no tenant answers at this host and path; check the issuer URL" });
@@ -39,7 +39,7 @@ pub fn admit(
 }
 
 /// The tenant, and how many bytes of the path are its prefix.
-fn find(app: &App, request: &Request<Body>) -> Option<(Arc<TenantView>, usize)> {
+fn find<B>(app: &App, request: &Request<B>) -> Option<(Arc<TenantView>, usize)> {
     let authority = match request.uri().authority() {
         Some(authority) => authority.as_str(),
         None => request.headers().get(header::HOST)?.to_str().ok()?,

@@ -3,6 +3,8 @@
 use grantor_domain::audit::AuditEvent;
 use grantor_oauth_types::id::DecisionId;
 use grantor_oauth_types::name::TenantName;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::{AuditRow, CHAIN_START, StoreError, link_hash};
 
@@ -40,28 +42,50 @@ impl AuditEntry {
         }
     }
 
-    /// The rows of many issue events: one per tenant and [`BATCH_SPAN_MILLIS`].
-    pub fn batches(events: &[AuditEvent]) -> Vec<Self> {
-        let mut sorted: Vec<&AuditEvent> = events.iter().collect();
-        sorted.sort_by(|a, b| (&a.tenant, a.id).cmp(&(&b.tenant, b.id)));
+    /// The rows of many issue events: one per tenant, unless they lie further apart than
+    /// [`BATCH_SPAN_MILLIS`].
+    pub fn batches(events: &[Repeated]) -> Vec<Self> {
         let mut rows = Vec::new();
-        let mut rest = &sorted[..];
+        let mut rest: Vec<&Repeated> = events.iter().collect();
+        rest.sort_by(|a, b| (&a.event.tenant, a.event.id).cmp(&(&b.event.tenant, b.event.id)));
+        for batch in rest.chunk_by(|a, b| a.event.tenant == b.event.tenant) {
+            let last = batch.iter().map(|repeated| repeated.last()).max();
+            let (first, last) = (batch[0].event.id, last.unwrap_or(batch[0].event.id));
+            if last.unix_millis().saturating_sub(first.unix_millis()) <= BATCH_SPAN_MILLIS {
+                rows.push(Self::batch(first, last, batch));
+            } else {
+                rows.extend(Self::apart(batch));
+            }
+        }
+        rows
+    }
+
+    /// Rows of events that lie far apart: each on its own, as many to a row as may be.
+    fn apart(batch: &[&Repeated]) -> Vec<Self> {
+        let each: Vec<Repeated> = expanded(batch.iter().map(|repeated| (*repeated).clone()))
+            .into_iter()
+            .map(Repeated::from)
+            .collect();
+        let each: Vec<&Repeated> = each.iter().collect();
+        let (mut rows, mut rest) = (Vec::new(), &each[..]);
         while let Some(head) = rest.first() {
-            let end = head.id.unix_millis().saturating_add(BATCH_SPAN_MILLIS);
-            let length = rest.partition_point(|event| {
-                event.tenant == head.tenant && event.id.unix_millis() <= end
-            });
-            let (batch, others) = rest.split_at(length);
-            rows.push(Self {
-                tenant: head.tenant.clone(),
-                first: head.id,
-                last: batch[length - 1].id,
-                kind: BATCH_KIND.to_owned(),
-                body: serde_json::to_string(batch).expect("events have string keys only"),
-            });
+            let end = head.event.id.unix_millis().saturating_add(BATCH_SPAN_MILLIS);
+            let length = rest.partition_point(|repeated| repeated.event.id.unix_millis() <= end);
+            let (near, others) = rest.split_at(length);
+            rows.push(Self::batch(head.event.id, near[length - 1].event.id, near));
             rest = others;
         }
         rows
+    }
+
+    fn batch(first: DecisionId, last: DecisionId, batch: &[&Repeated]) -> Self {
+        Self {
+            tenant: batch[0].event.tenant.clone(),
+            first,
+            last,
+            kind: BATCH_KIND.to_owned(),
+            body: serde_json::to_string(batch).expect("events have string keys only"),
+        }
     }
 
     /// The smallest id that a row which holds `id` can begin with.
@@ -70,10 +94,51 @@ impl AuditEntry {
     }
 }
 
+/// An issue event, and the ids of those that were the same in everything but their time: an event
+/// of a busy client takes the room of an id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Repeated {
+    /// The first of them
+    #[serde(flatten)]
+    pub event: AuditEvent,
+    /// The later ones
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub again: Vec<DecisionId>,
+}
+
+impl From<AuditEvent> for Repeated {
+    fn from(event: AuditEvent) -> Self {
+        Self { event, again: Vec::new() }
+    }
+}
+
+impl Repeated {
+    fn last(&self) -> DecisionId {
+        self.again.iter().copied().fold(self.event.id, DecisionId::max)
+    }
+}
+
+/// One by one, ordered by id. A repeated event points to the first (`same_as`), and its time is
+/// that of its id.
+fn expanded(batch: impl IntoIterator<Item = Repeated>) -> Vec<AuditEvent> {
+    let mut events = Vec::new();
+    for Repeated { event, again } in batch {
+        for id in again {
+            let millis = i64::try_from(id.unix_millis()).unwrap_or(i64::MAX);
+            let at = Timestamp::from_millisecond(millis).unwrap_or(event.at);
+            let detail = serde_json::json!({ "same_as": event.id });
+            events.push(AuditEvent { id, at, detail, ..event.clone() });
+        }
+        events.push(event);
+    }
+    events.sort_by_key(|event| event.id);
+    events
+}
+
 /// The events of a body, in its order.
 pub fn events_of(body: &str) -> Result<Vec<AuditEvent>, StoreError> {
     let events = if body.starts_with('[') {
-        serde_json::from_str(body)
+        serde_json::from_str(body).map(|batch: Vec<Repeated>| expanded(batch))
     } else {
         serde_json::from_str(body).map(|event| vec![event])
     };
@@ -190,7 +255,8 @@ mod tests {
 
     #[test]
     fn sec_163_a_batch_never_spans_two_tenants() {
-        let rows = AuditEntry::batches(&[event("b", 5, 1), event("a", 6, 2), event("b", 4, 3)]);
+        let events = [event("b", 5, 1), event("a", 6, 2), event("b", 4, 3)];
+        let rows = AuditEntry::batches(&events.map(Repeated::from));
         let tenants: Vec<_> = rows.iter().map(|row| row.tenant.as_str()).collect();
         assert_eq!(tenants, ["a", "b"]);
         assert_eq!(rows[1].first.unix_millis(), 4);
@@ -199,8 +265,8 @@ mod tests {
 
     #[test]
     fn a_batch_is_cut_so_that_its_events_are_found_by_looking_back_a_bounded_time() {
-        let events: Vec<_> = (0..10).map(|i| event("a", 100_000 + i * 20_000, 7)).collect();
-        let rows = AuditEntry::batches(&events);
+        let events: [_; 10] = std::array::from_fn(|i| event("a", 100_000 + i as u64 * 20_000, 7));
+        let rows = AuditEntry::batches(&events.clone().map(Repeated::from));
         assert_eq!(rows.len(), 3);
         for event in &events {
             let row = rows.iter().find(|row| row.first <= event.id && event.id <= row.last);
@@ -209,5 +275,25 @@ mod tests {
             assert_eq!(find_event(&row.body, event.id).unwrap().as_ref(), Some(event));
         }
         assert_eq!(AuditEntry::batches(&[]), []);
+    }
+
+    #[test]
+    fn an_event_that_comes_again_is_told_as_often_as_it_came() {
+        let id = |millis| DecisionId::new(millis, [9; 10]);
+        let near = Repeated { event: event("a", 1_000, 1), again: vec![id(1_002), id(1_001)] };
+        let rows = AuditEntry::batches(&[near, event("a", 1_003, 1).into()]);
+        assert_eq!((rows.len(), rows[0].last), (1, event("a", 1_003, 1).id));
+        let told = events_of(&rows[0].body).unwrap();
+        let times: Vec<_> = told.iter().map(|event| event.id.unix_millis()).collect();
+        assert_eq!(times, [1_000, 1_001, 1_002, 1_003]);
+        assert_eq!(told[1].detail["same_as"], told[0].id.to_string());
+        assert_eq!(told[1].at, Timestamp::from_millisecond(1_001).unwrap());
+        assert_eq!(find_event(&rows[0].body, id(1_002)).unwrap().as_ref(), Some(&told[2]));
+
+        // During an outage events wait, and the first and the last may lie far apart.
+        let far = Repeated { event: event("a", 1_000, 1), again: vec![id(1_000_000)] };
+        let rows = AuditEntry::batches(&[far]);
+        assert_eq!(rows.len(), 2);
+        assert!(find_event(&rows[1].body, id(1_000_000)).unwrap().is_some());
     }
 }

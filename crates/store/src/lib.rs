@@ -417,7 +417,7 @@ pub enum Effect {
     Audit(Box<AuditEvent>),
     /// Remembers many issue events as one row, ordered by id: they are found through the ids of
     /// the first and the last
-    AuditBatch(Vec<AuditEvent>),
+    AuditBatch(Vec<audit::Repeated>),
 }
 
 /// What must be true of a document that is put.

@@ -101,7 +101,10 @@ impl Dice {
                 let expires = at(i64::try_from(self.throw(200_000)).unwrap());
                 Effect::OpenSingleUse(Box::new(SingleUse { expires, ..pushed(&tenant, id) }))
             }
-            _ => Effect::AuditBatch(vec![event(&acme(), "token.issued"), event(&tenant, "x")]),
+            _ => Effect::AuditBatch(vec![
+                event(&acme(), "token.issued").into(),
+                event(&tenant, "x").into(),
+            ]),
         }
     }
 

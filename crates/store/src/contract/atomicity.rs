@@ -27,7 +27,7 @@ fn everything() -> Effects {
         ))
         .and(Effect::MarkUsed(UsedKind::AssertionJti, b"jti".to_vec(), at(60)))
         .audit(event(&acme(), "client.changed"))
-        .and(Effect::AuditBatch(vec![event(&acme(), "token.issued")]))
+        .and(Effect::AuditBatch(vec![event(&acme(), "token.issued").into()]))
 }
 
 async fn count(store: &dyn Store) -> (usize, usize, usize, usize, i64) {

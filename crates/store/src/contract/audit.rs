@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use grantor_domain::audit::AuditEvent;
 
 use super::sample::{acme, event, id_at, tenant};
-use crate::audit::{Broken, FirstBad, events_of, verify_chain};
+use crate::audit::{Broken, FirstBad, Repeated, events_of, verify_chain};
 use crate::operations::write;
 use crate::{AuditQuery, AuditRow, CheckpointSigner, Effect, Effects, Store};
 
@@ -34,7 +34,9 @@ async fn chained(store: &dyn Store, count: usize) -> Vec<AuditRow> {
 pub async fn events_are_listed_in_order(store: Arc<dyn Store>) {
     let events = [event(&acme(), "a.b"), event(&tenant("other"), "a.b"), event(&acme(), "c.d")];
     remember(&*store, &events).await;
-    write(&*store, Effect::AuditBatch(vec![event(&acme(), "token.issued")]).into()).await.unwrap();
+    write(&*store, Effect::AuditBatch(vec![event(&acme(), "token.issued").into()]).into())
+        .await
+        .unwrap();
     let list = |query: AuditQuery| {
         let store = Arc::clone(&store);
         async move {
@@ -57,6 +59,10 @@ pub async fn events_are_listed_in_order(store: Arc<dyn Store>) {
     assert!(rows.iter().all(|row| row.link.is_none() && row.hash.is_none()));
 }
 
+fn batch_of(events: &[AuditEvent]) -> Effect {
+    Effect::AuditBatch(events.iter().cloned().map(Repeated::from).collect())
+}
+
 /// A decision is found alone and inside a batch, in its own tenant only; with neighbours on
 /// every side that overlap it.
 pub async fn sec_163_a_decision_is_found_alone_and_inside_a_batch(store: Arc<dyn Store>) {
@@ -73,10 +79,10 @@ pub async fn sec_163_a_decision_is_found_alone_and_inside_a_batch(store: Arc<dyn
     let odd: Vec<_> = (0..200).rev().map(|i| issued(1_001 + 2 * i, "acme")).collect();
     let theirs: Vec<_> = (0..200).map(|i| issued(5_000 + i, "other")).collect();
     for batch in [&even, &odd, &theirs, &vec![issued(9_000, "acme")], &Vec::new()] {
-        write(&*store, Effect::AuditBatch(batch.clone()).into()).await.unwrap();
+        write(&*store, batch_of(batch).into()).await.unwrap();
     }
     let wide = vec![issued(0, "acme"), issued(600_000, "acme")];
-    write(&*store, Effect::AuditBatch(wide.clone()).into()).await.unwrap();
+    write(&*store, batch_of(&wide).into()).await.unwrap();
 
     for event in even.iter().chain(&odd).chain(&wide).chain([&single]) {
         assert_eq!(store.decision(&acme(), event.id).await.unwrap().as_ref(), Some(event));

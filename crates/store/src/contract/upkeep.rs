@@ -113,7 +113,7 @@ async fn fill(store: &dyn Store) -> UserId {
         .and(Effect::Revoke(Box::new(revocation(&acme(), "shop"))))
         .and(Effect::Revoke(Box::new(over)))
         .audit(event(&acme(), "test.audit"))
-        .and(Effect::AuditBatch((0..3).map(|_| event(&acme(), "token.issued")).collect()));
+        .and(Effect::AuditBatch((0..3).map(|_| event(&acme(), "token.issued").into()).collect()));
     write(store, effects).await.unwrap();
     store.link_audit(100, Arc::new(|link, _| link.to_string())).await.unwrap();
     write(store, Effects::NONE.audit(event(&acme(), "not.linked"))).await.unwrap();

@@ -5,8 +5,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use grantor_domain::issue::AccessToken;
 use grantor_domain::params::Params;
-use grantor_oauth_types::name::RealmName;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::app::App;
 use crate::extract::{Here, authorization, bearer};
@@ -56,7 +55,11 @@ pub(super) async fn answer(
 
 /// 3.2: three parts are a JWT, whatever is in them.
 fn form(text: &str) -> TokenForm {
-    if text.split('.').count() == 3 { TokenForm::Jwt } else { TokenForm::Other }
+    if text.bytes().filter(|byte| *byte == b'.').count() == 2 {
+        TokenForm::Jwt
+    } else {
+        TokenForm::Other
+    }
 }
 
 fn from_form(encoded: &[u8]) -> Option<String> {
@@ -64,26 +67,48 @@ fn from_form(encoded: &[u8]) -> Option<String> {
 }
 
 /// 3.3: every scope is an attribute of its own as well, unless there is one of that name.
-fn success(text: &str, token: &AccessToken, left: i64) -> Vec<u8> {
-    let mut body = Map::with_capacity(10 + token.scopes.len());
-    body.insert("access_token".to_owned(), text.into());
-    body.insert("uid".to_owned(), token.sub.as_str().into());
-    let realm = token.realm.as_ref().map(RealmName::with_slash);
-    body.insert("realm".to_owned(), realm.map_or(Value::Null, Value::from));
-    let scopes: Vec<&str> =
-        token.scopes.iter().map(grantor_oauth_types::scope::ScopeToken::as_str).collect();
-    body.insert("scope".to_owned(), json!(scopes));
-    body.insert("grant_type".to_owned(), "password".into());
-    body.insert("token_type".to_owned(), "Bearer".into());
-    body.insert("expires_in".to_owned(), left.into());
-    if let Some(client) = token.client.as_ref().filter(|_| token.scopes.contains("azp")) {
-        body.insert("client_id".to_owned(), client.as_str().into());
+///
+/// This is the most frequent answer of a server, so it is written straight down. A token that
+/// verified and scopes (RFC 6749 §3.3) have no character that JSON would escape.
+fn success(text: &str, token: &AccessToken, left: i64) -> String {
+    let mut body = String::with_capacity(text.len() + 512);
+    body.push_str("{\"access_token\":\"");
+    body.push_str(text);
+    body.push_str("\",\"uid\":");
+    push_quoted(&mut body, &token.sub);
+    if let Some(realm) = &token.realm {
+        body.push_str(",\"realm\":");
+        push_quoted(&mut body, &realm.with_slash());
     }
-    for scope in token.scopes.iter() {
-        body.entry(scope.as_str()).or_insert(Value::Bool(true));
+    body.push_str(",\"scope\":[");
+    for (place, scope) in token.scopes.iter().enumerate() {
+        body.push_str(if place == 0 { "\"" } else { ",\"" });
+        body.push_str(scope.as_str());
+        body.push('"');
     }
-    body.retain(|_, value| !value.is_null());
-    serde_json::to_vec(&body).expect("token info is plain JSON")
+    body.push_str("],\"grant_type\":\"password\",\"token_type\":\"Bearer\",\"expires_in\":");
+    body.push_str(&left.to_string());
+    let client = token.client.as_ref().filter(|_| token.scopes.contains("azp"));
+    if let Some(client) = client {
+        body.push_str(",\"client_id\":");
+        push_quoted(&mut body, client.as_str());
+    }
+    let taken = |name: &str| ATTRIBUTES.contains(&name) || client.is_some() && name == "client_id";
+    for scope in token.scopes.iter().filter(|scope| !taken(scope.as_str())) {
+        body.push_str(",\"");
+        body.push_str(scope.as_str());
+        body.push_str("\":true");
+    }
+    body.push('}');
+    body
+}
+
+/// Attributes that no scope takes the place of.
+const ATTRIBUTES: [&str; 7] =
+    ["access_token", "uid", "realm", "scope", "grant_type", "token_type", "expires_in"];
+
+fn push_quoted(body: &mut String, text: &str) {
+    body.push_str(&serde_json::to_string(text).expect("a text is JSON"));
 }
 
 /// 3.4: one text for everything.
@@ -119,4 +144,57 @@ pub(super) async fn preflight() -> Response<Body> {
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use grantor_domain::client::TokenProfile;
+    use grantor_oauth_types::name::{ClientId, RealmName};
+    use grantor_oauth_types::scope::Scopes;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn token(scopes: &str, realm: Option<&str>) -> AccessToken {
+        AccessToken {
+            profile: TokenProfile::Stups,
+            sub: "stups_\"robot\"\\".to_owned(),
+            username: None,
+            realm: realm.map(|realm| RealmName::parse(realm).unwrap()),
+            client: Some(ClientId::parse("shop").unwrap()),
+            scopes: Scopes::parse(scopes).unwrap(),
+            audiences: Vec::new(),
+            iat: 0,
+            exp: 60,
+            jti: None,
+            gid: None,
+        }
+    }
+
+    #[test]
+    fn scopes_are_attributes_but_take_the_place_of_none() {
+        let every =
+            "uid realm scope grant_type token_type expires_in access_token client_id azp a.b";
+        for (scopes, realm, client) in [
+            ("uid azp client_id x", Some("services"), json!("shop")),
+            ("uid client_id", None, json!(true)),
+            (every, None, json!("shop")),
+            ("", None, Value::Null),
+        ] {
+            let token = token(scopes, realm);
+            let told: Value = serde_json::from_str(&success("e.y.J", &token, 60)).unwrap();
+            assert_eq!(told["uid"], token.sub);
+            assert_eq!(
+                told["realm"],
+                realm.map_or(Value::Null, |realm| format!("/{realm}").into())
+            );
+            assert_eq!(told["scope"].as_array().unwrap().len(), token.scopes.len());
+            assert_eq!((&told["access_token"], &told["expires_in"]), (&json!("e.y.J"), &json!(60)));
+            assert_eq!(told["client_id"], client, "{scopes}");
+            let own = |name: &&str| !ATTRIBUTES.contains(name) && *name != "client_id";
+            for scope in scopes.split_whitespace().filter(own) {
+                assert_eq!(told[scope], true, "{scope}");
+            }
+        }
+    }
 }
