@@ -135,6 +135,11 @@ async fn rotate(store: &dyn Store, grant: &Grant) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// In the year 2100: a time that the database can hold.
+fn far() -> Timestamp {
+    Timestamp::from_second(4_102_444_800).expect("a year with four digits")
+}
+
 fn grant(number: u64) -> Grant {
     let digest = SecretDigest::of("a refresh token");
     Grant {
@@ -146,11 +151,11 @@ fn grant(number: u64) -> Grant {
         scopes: Scopes::parse("uid").expect("a scope"),
         audiences: vec!["http://127.0.0.1".to_owned()],
         created: Timestamp::UNIX_EPOCH,
-        expires: Timestamp::MAX,
+        expires: far(),
         refresh: RefreshState {
             generation: 0,
             digest,
-            idle_expires: Timestamp::MAX,
+            idle_expires: far(),
             previous: Some(PreviousRefresh {
                 digest,
                 rotated: Timestamp::UNIX_EPOCH,

@@ -31,7 +31,7 @@ impl Pinned {
             .arg(program)
             .args(arguments)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::inherit())
             .kill_on_drop(true)
             .spawn()
             .context("taskset (util-linux) is needed to pin the server to a core")?;

@@ -23,11 +23,11 @@ async fn rel_021_of_500_wrong_passwords_at_once_no_more_than_ten_are_looked_at()
     let server = TestServer::start().await;
     let admin = server.admin_token().await;
     let robot = Person::new(&server, &admin, "robot", "rfc9068").await;
-    let (mut looked_at, began) = (0, server.clock.now());
+    let (mut looked_at, began) = (0_i64, server.clock.now());
     // The pool and the turnstile turn the others away, or the limit does; none is judged.
     for crowd in join_all((0..500).map(|n| robot.try_password(&server, format!("wrong {n}")))).await
     {
-        looked_at += usize::from(crowd.body["error"] == "invalid_grant");
+        looked_at += i64::from(crowd.body["error"] == "invalid_grant");
         assert_ne!(crowd.status, 200);
         assert_ne!(crowd.status, 500, "{}", crowd.text);
     }
