@@ -152,6 +152,7 @@ fn grant(number: u64) -> Grant {
         audiences: vec!["http://127.0.0.1".to_owned()],
         created: Timestamp::UNIX_EPOCH,
         expires: far(),
+        origin: None,
         refresh: RefreshState {
             generation: 0,
             digest,
