@@ -83,8 +83,9 @@ async fn cast(admin: &Admin) -> anyhow::Result<Cast> {
     let user = admin.create("users", json!({ "realm": "customers", "name": "alice" })).await?;
     let id = user["id"].as_str().context("no id")?;
     let made = admin.create(&format!("users/{id}/password"), json!({})).await?;
+    // The floor of a rotation is its storage alone: so no signature, but a sealed token.
     let person = json!({ "grant_types": ["password", "refresh_token"], "realms": ["customers"],
-        "compat": { "password_grant": true } });
+        "token_format": "reference", "compat": { "password_grant": true } });
     Ok(Cast {
         es256: admin.client("es256", json!({})).await?,
         rs256: admin.client("rs256", json!({ "signing_alg": "RS256" })).await?,

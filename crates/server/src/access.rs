@@ -191,8 +191,9 @@ impl Caller {
             at: self.context.now,
             kind: "permission.refused",
             outcome: AuditOutcome::Refused,
+            actor: self.actor.clone(),
             address: self.context.address,
-            why: Why::Reason { actor: self.actor.clone(), reason: reason.to_owned() },
+            why: Why::Reason(reason.to_owned()),
         });
     }
 }

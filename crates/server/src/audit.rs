@@ -19,7 +19,9 @@ use grantor_oauth_types::name::TenantName;
 use grantor_store::audit::Repeated;
 use grantor_store::{Effect, Effects, Store, operations};
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::json;
+use serde_json::value::RawValue;
 use tokio::sync::Notify;
 
 /// How long an event waits at most.
@@ -44,6 +46,8 @@ pub struct IssueEvent {
     pub kind: &'static str,
     /// Whether a token was issued
     pub outcome: AuditOutcome,
+    /// Who asked
+    pub actor: String,
     /// From where
     pub address: Option<IpAddr>,
     /// Why
@@ -55,13 +59,8 @@ pub struct IssueEvent {
 pub enum Why {
     /// The decision function was asked
     Decided(Arc<RecordedDecision>),
-    /// It did not come to that
-    Reason {
-        /// Who asked
-        actor: String,
-        /// Why not, in words
-        reason: String,
-    },
+    /// It did not come to that; the reason in words
+    Reason(String),
 }
 
 /// Where issue events wait.
@@ -154,11 +153,12 @@ fn batches(events: &[IssueEvent]) -> Effects {
 
 /// Of equal decisions the first is written with its record; of the others only their ids are.
 fn rendered(batch: &[&IssueEvent]) -> Vec<Repeated> {
-    let mut seen: HashMap<(*const RecordedDecision, Option<IpAddr>), usize> = HashMap::new();
+    let mut seen: HashMap<_, usize> = HashMap::new();
     let mut rendered: Vec<Repeated> = Vec::new();
     for event in batch {
         if let Why::Decided(record) = &event.why {
-            match seen.entry((Arc::as_ptr(record), event.address)) {
+            match seen.entry((Arc::as_ptr(record), event.kind, event.actor.as_str(), event.address))
+            {
                 Entry::Occupied(place) => {
                     rendered[*place.get()].again.push(event.id);
                     continue;
@@ -168,30 +168,44 @@ fn rendered(batch: &[&IssueEvent]) -> Vec<Repeated> {
                 }
             }
         }
-        rendered.push(event.as_it_is_kept().into());
+        rendered.push(event.as_it_is_kept());
     }
     rendered
 }
 
 impl IssueEvent {
-    fn as_it_is_kept(&self) -> AuditEvent {
-        let (actor, detail) = match &self.why {
-            Why::Reason { actor, reason } => (actor.clone(), json!({ "reason": reason })),
+    fn as_it_is_kept(&self) -> Repeated {
+        let (detail, written) = match &self.why {
+            Why::Reason(reason) => (json!({ "reason": reason }), None),
             Why::Decided(record) => {
-                (format!("client:{}", record.ask.client), json!({ "decision": **record }))
+                (serde_json::Value::Null, Some(Detail { decision: record }.written()))
             }
         };
-        AuditEvent {
+        let event = AuditEvent {
             id: self.id,
             tenant: self.tenant.clone(),
             at: self.at,
             kind: self.kind.to_owned(),
             outcome: self.outcome,
-            actor,
+            actor: self.actor.clone(),
             subject: None,
             address: self.address.map(|address| address.to_string()),
             detail,
-        }
+        };
+        Repeated { event, written, again: Vec::new() }
+    }
+}
+
+/// The detail of a decided event. Records are long: they become text at once, without a tree of
+/// values in between.
+#[derive(Serialize)]
+struct Detail<'a> {
+    decision: &'a RecordedDecision,
+}
+
+impl Detail<'_> {
+    fn written(&self) -> Arc<RawValue> {
+        serde_json::value::to_raw_value(self).expect("records have string keys only").into()
     }
 }
 

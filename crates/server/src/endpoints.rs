@@ -100,11 +100,9 @@ pub(crate) async fn authenticated(
             at: context.now,
             kind: "client.refused",
             outcome: grantor_domain::audit::AuditOutcome::Refused,
+            actor: format!("client:{}", presented.id),
             address: context.address,
-            why: Why::Reason {
-                actor: format!("client:{}", presented.id),
-                reason: refusal.to_string(),
-            },
+            why: Why::Reason(refusal.to_string()),
         });
         TokenError::Client(refusal).into()
     })

@@ -141,6 +141,7 @@ fn concluded(
         at: context.now,
         kind,
         outcome,
+        actor: format!("client:{}", record.ask.client),
         address: context.address,
         why: Why::Decided(Arc::clone(record)),
     });

@@ -1,10 +1,13 @@
 //! How events become rows, and how rows become a chain that shows every change. SEC-190, SEC-191.
 
+use std::sync::Arc;
+
 use grantor_domain::audit::AuditEvent;
 use grantor_oauth_types::id::DecisionId;
 use grantor_oauth_types::name::TenantName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::{AuditRow, CHAIN_START, StoreError, link_hash};
 
@@ -96,19 +99,45 @@ impl AuditEntry {
 
 /// An issue event, and the ids of those that were the same in everything but their time: an event
 /// of a busy client takes the room of an id.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Repeated {
     /// The first of them
     #[serde(flatten)]
     pub event: AuditEvent,
+    /// Its detail, where that is JSON already; the event itself has none then
+    #[serde(skip)]
+    pub written: Option<Arc<RawValue>>,
     /// The later ones
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub again: Vec<DecisionId>,
+}
+
+impl PartialEq for Repeated {
+    fn eq(&self, other: &Self) -> bool {
+        let text = |repeated: &Self| repeated.written.as_ref().map(|raw| raw.get().to_owned());
+        self.event == other.event && self.again == other.again && text(self) == text(other)
+    }
+}
+
+impl Serialize for Repeated {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Written<'a> {
+            #[serde(flatten)]
+            event: &'a AuditEvent,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            detail: Option<&'a RawValue>,
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            again: &'a [DecisionId],
+        }
+        Written { event: &self.event, detail: self.written.as_deref(), again: &self.again }
+            .serialize(serializer)
+    }
 }
 
 impl From<AuditEvent> for Repeated {
     fn from(event: AuditEvent) -> Self {
-        Self { event, again: Vec::new() }
+        Self { event, written: None, again: Vec::new() }
     }
 }
 
@@ -122,7 +151,11 @@ impl Repeated {
 /// that of its id.
 fn expanded(batch: impl IntoIterator<Item = Repeated>) -> Vec<AuditEvent> {
     let mut events = Vec::new();
-    for Repeated { event, again } in batch {
+    for repeated in batch {
+        let Repeated { mut event, written, again } = repeated;
+        if let Some(detail) = written.and_then(|raw| serde_json::from_str(raw.get()).ok()) {
+            event.detail = detail;
+        }
         for id in again {
             let millis = i64::try_from(id.unix_millis()).unwrap_or(i64::MAX);
             let at = Timestamp::from_millisecond(millis).unwrap_or(event.at);
@@ -280,18 +313,23 @@ mod tests {
     #[test]
     fn an_event_that_comes_again_is_told_as_often_as_it_came() {
         let id = |millis| DecisionId::new(millis, [9; 10]);
-        let near = Repeated { event: event("a", 1_000, 1), again: vec![id(1_002), id(1_001)] };
+        let written =
+            Some(RawValue::from_string(r#"{"decision":{"a":1}}"#.to_owned()).unwrap().into());
+        let again = vec![id(1_002), id(1_001)];
+        let near = Repeated { event: event("a", 1_000, 1), written, again };
         let rows = AuditEntry::batches(&[near, event("a", 1_003, 1).into()]);
         assert_eq!((rows.len(), rows[0].last), (1, event("a", 1_003, 1).id));
         let told = events_of(&rows[0].body).unwrap();
         let times: Vec<_> = told.iter().map(|event| event.id.unix_millis()).collect();
         assert_eq!(times, [1_000, 1_001, 1_002, 1_003]);
+        assert_eq!(told[0].detail["decision"]["a"], 1);
         assert_eq!(told[1].detail["same_as"], told[0].id.to_string());
         assert_eq!(told[1].at, Timestamp::from_millisecond(1_001).unwrap());
         assert_eq!(find_event(&rows[0].body, id(1_002)).unwrap().as_ref(), Some(&told[2]));
 
         // During an outage events wait, and the first and the last may lie far apart.
-        let far = Repeated { event: event("a", 1_000, 1), again: vec![id(1_000_000)] };
+        let again = vec![id(1_000_000)];
+        let far = Repeated { event: event("a", 1_000, 1), written: None, again };
         let rows = AuditEntry::batches(&[far]);
         assert_eq!(rows.len(), 2);
         assert!(find_event(&rows[1].body, id(1_000_000)).unwrap().is_some());

@@ -14,8 +14,10 @@ const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// An answer that no cache may keep (RFC 6749 §5.1, SEC-003).
 pub fn private(status: StatusCode, body: &impl Serialize) -> Response<Body> {
-    let body = serde_json::to_vec(body).expect("answers have string keys only");
-    private_bytes(status, body.into())
+    // Most answers are a token and a little more.
+    let mut bytes = Vec::with_capacity(1024);
+    serde_json::to_writer(&mut bytes, body).expect("answers have string keys only");
+    private_bytes(status, bytes.into())
 }
 
 /// The same, of JSON that is written already.
