@@ -93,8 +93,9 @@ fn success(text: &str, token: &AccessToken, left: i64) -> String {
         body.push_str(",\"client_id\":");
         push_quoted(&mut body, client.as_str());
     }
-    let taken = |name: &str| ATTRIBUTES.contains(&name) || client.is_some() && name == "client_id";
-    for scope in token.scopes.iter().filter(|scope| !taken(scope.as_str())) {
+    let is_said =
+        |name: &str| ATTRIBUTES.contains(&name) || client.is_some() && name == "client_id";
+    for scope in token.scopes.iter().filter(|scope| !is_said(scope.as_str())) {
         body.push_str(",\"");
         body.push_str(scope.as_str());
         body.push_str("\":true");
