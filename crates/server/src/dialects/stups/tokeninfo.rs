@@ -169,6 +169,7 @@ mod tests {
             exp: 60,
             jti: None,
             gid: None,
+            sid: None,
         }
     }
 
