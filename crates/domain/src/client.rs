@@ -165,6 +165,11 @@ pub struct Compat {
 }
 
 impl Client {
+    /// What `id_token`s and the like may be signed with for whoever asks: RS256 has to be among it
+    /// (OIDC Discovery §3).
+    pub const OFFERED_ALGS: [Algorithm; 4] =
+        [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa];
+
     /// A client that is on and may do nothing yet.
     pub fn new(tenant: TenantName, id: ClientId, auth_method: ClientAuthMethod) -> Self {
         Self {

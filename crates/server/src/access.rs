@@ -87,6 +87,7 @@ permissions! {
     ApplicationWrite = "grantor.application_write", "Create, change and delete applications";
     ClientRead = "grantor.client_read", "See clients";
     ClientWrite = "grantor.client_write", "Create, change and delete clients and their secrets";
+    ClientRegister = "grantor.client_register", "Register clients, as an initial access token (RFC 7591)";
     CatalogueRead = "grantor.catalogue_read", "See resource types and scopes";
     CatalogueWrite = "grantor.catalogue_write", "Create, change and delete resource types and scopes";
     AssignmentRead = "grantor.assignment_read", "See what is assigned to whom";
@@ -180,6 +181,26 @@ impl Caller {
             token: live.token,
             context: Context { tenant, address: peer.0, now, decision: app.new_id(now) },
         })
+    }
+
+    /// A client that looks after its own registration: it holds no permission, so it can hand on
+    /// none.
+    pub fn itself(context: Context, actor: String) -> Self {
+        let token = AccessToken {
+            profile: TokenProfile::Rfc9068,
+            sub: actor.clone(),
+            username: None,
+            realm: None,
+            client: None,
+            scopes: Scopes::EMPTY,
+            audiences: Vec::new(),
+            iat: 0,
+            exp: 0,
+            jti: None,
+            gid: None,
+            sid: None,
+        };
+        Self { actor, token: Arc::new(token), rights: Rights(Scopes::EMPTY), context }
     }
 
     /// Writes down, with the issue events, that something was refused: bounded, so that nobody

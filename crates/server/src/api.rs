@@ -48,6 +48,7 @@ pub(crate) mod users;
 pub(crate) mod write;
 
 pub(crate) use body::Precondition;
+pub(crate) use clients::{Clients, give_secret, takes_secret};
 pub(crate) use me::described;
 pub use problem::{FieldError, Problem};
 

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::dialects::stups;
 use crate::endpoints::{
     account_choice, authorize, check_session, consent, discovery, end_session, health, introspect,
-    jwks, revocations, revoke, sign_in, token, userinfo,
+    jwks, register, revocations, revoke, sign_in, token, userinfo,
 };
 use crate::reply::json::private;
 use crate::reply::page::Visit;
@@ -113,6 +113,10 @@ pub fn public() -> Routes {
         .add(Guard::Open, Method::GET, "/oauth2/end_session", end_session::get)
         .add(Guard::Open, Method::POST, "/oauth2/end_session", end_session::post)
         .add(Guard::Open, Method::GET, "/oauth2/check_session", check_session::get)
+        .add(Guard::Open, Method::POST, "/oauth2/register", register::post)
+        .add(Guard::Token, Method::GET, "/oauth2/register/{id}", register::get)
+        .add(Guard::Token, Method::PUT, "/oauth2/register/{id}", register::put)
+        .add(Guard::Token, Method::DELETE, "/oauth2/register/{id}", register::delete)
         .add(Guard::Token, Method::GET, "/oauth2/userinfo", userinfo::get)
         .add(Guard::Token, Method::POST, "/oauth2/userinfo", userinfo::post)
         .merge(crate::account::routes())

@@ -319,7 +319,7 @@ pub(super) async fn end_nameless(
     Ok(())
 }
 
-pub(super) const fn takes_secret(method: ClientAuthMethod) -> bool {
+pub(crate) const fn takes_secret(method: ClientAuthMethod) -> bool {
     matches!(method, ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost)
 }
 
@@ -388,7 +388,7 @@ async fn post(
 }
 
 /// Its first secret, for a client that authenticates with one.
-pub(super) fn give_secret(app: &App, client: &mut Client, now: Timestamp) -> Option<String> {
+pub(crate) fn give_secret(app: &App, client: &mut Client, now: Timestamp) -> Option<String> {
     takes_secret(client.auth_method).then(|| {
         let (text, stored) = client_secrets::mint(app, now);
         client.secrets.push(stored);

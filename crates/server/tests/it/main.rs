@@ -11,6 +11,7 @@ mod management;
 mod openid;
 mod people;
 mod refusals;
+mod register;
 mod revocation;
 mod rights;
 mod route_table;

@@ -1,0 +1,234 @@
+//! Dynamic registration: what is taken, what is answered, and who may look after it.
+
+use grantor_testkit::{Answer, TestServer};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::openid::with;
+
+async fn open(policy: &str) -> (TestServer, String) {
+    let server = TestServer::start().await;
+    let admin = server.admin_token().await;
+    let mut tenant = server.get("/api/v1/tenants/main", &admin).await.body;
+    tenant["settings"]["registration"] = json!(policy);
+    let members = ["issuer", "hosts", "enabled", "settings"];
+    let body: Value = members.iter().map(|m| ((*m).to_owned(), tenant[*m].clone())).collect();
+    let changed = server.put("/api/v1/tenants/main", &admin, &body).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    (server, admin)
+}
+
+async fn register(server: &TestServer, body: &Value) -> Answer {
+    Answer::of(server.request(Method::POST, "/oauth2/register").json(body)).await
+}
+
+fn least() -> Value {
+    json!({ "redirect_uris": ["https://rp.example/cb"] })
+}
+
+async fn call(server: &TestServer, method: Method, made: &Value, body: Option<&Value>) -> Answer {
+    let uri = made["registration_client_uri"].as_str().unwrap();
+    let token = made["registration_access_token"].as_str().unwrap();
+    let mut request = server.http.request(method, uri).bearer_auth(token);
+    if let Some(body) = body {
+        request = request.json(body);
+    }
+    Answer::of(request).await
+}
+
+#[tokio::test]
+async fn trap_085_an_answer_says_everything_as_it_is_registered() {
+    let (server, _) = open("open").await;
+    let made = register(&server, &least()).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    assert_eq!(made.header("content-type"), "application/json");
+    assert_eq!(made.header("cache-control"), "no-store");
+    let said = &made.body;
+    assert_eq!(said["redirect_uris"], json!(["https://rp.example/cb"]));
+    assert_eq!(said["token_endpoint_auth_method"], "client_secret_basic");
+    assert_eq!(said["grant_types"], json!(["authorization_code"]));
+    assert_eq!(said["response_types"], json!(["code"]));
+    assert_eq!(said["id_token_signed_response_alg"], "RS256");
+    assert_eq!(said["subject_type"], "public");
+    assert_eq!(said["application_type"], "web");
+    assert_eq!(said["client_secret_expires_at"], 0);
+    assert!(said["client_secret"].as_str().unwrap().len() > 40);
+    assert!(said["registration_access_token"].is_string() && said["client_id_issued_at"].is_i64());
+    let public = with(least(), &json!({ "token_endpoint_auth_method": "none" }));
+    let public = register(&server, &public).await.body;
+    assert!(public.get("client_secret").is_none());
+    assert!(public.get("client_secret_expires_at").is_none());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn trap_088_089_what_is_registered_is_kept_and_unknown_members_are_ignored() {
+    let (server, _) = open("open").await;
+    let all = json!({
+        "redirect_uris": ["https://rp.example/cb", "https://rp.example/cb2?x=y"],
+        "client_name": "RP", "client_name#de": "Partei", "client_uri": "https://rp.example/",
+        "logo_uri": "https://rp.example/logo.png", "policy_uri": "https://rp.example/policy",
+        "tos_uri": "https://rp.example/tos", "contacts": ["a@rp.example"],
+        "initiate_login_uri": "https://rp.example/start",
+        "post_logout_redirect_uris": ["https://rp.example/bye"],
+        "frontchannel_logout_uri": "https://rp.example/front",
+        "frontchannel_logout_session_required": true,
+        "backchannel_logout_uri": "https://rp.example/back",
+        "backchannel_logout_session_required": true,
+        "request_uris": ["https://rp.example/request#hash"],
+        "default_max_age": 100, "require_auth_time": true, "default_acr_values": ["1"],
+        "response_types": ["code id_token", "code"],
+        "grant_types": ["authorization_code", "implicit", "refresh_token"],
+        "id_token_signed_response_alg": "PS256", "userinfo_signed_response_alg": "ES256",
+    });
+    let sent = with(all.clone(), &json!({ "unheard_of": { "a": [1] }, "jwks": null }));
+    let made = register(&server, &sent).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    let read = call(&server, Method::GET, &made.body, None).await;
+    assert_eq!(read.status, StatusCode::OK);
+    for answer in [&made.body, &read.body] {
+        for (name, value) in all.as_object().unwrap() {
+            let same = match value.as_array() {
+                Some(values) => values.iter().all(|v| answer[name].as_array().unwrap().contains(v)),
+                None => answer[name] == *value,
+            };
+            assert!(same, "{name}: {}", answer[name]);
+        }
+        assert!(answer.get("unheard_of").is_none() && answer.get("jwks").is_none());
+    }
+    assert!(read.body.get("client_secret").is_none(), "SEC-159: told once");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn trap_086_087_sec_152_what_may_not_be_registered_is_refused_with_its_code() {
+    let (server, _) = open("open").await;
+    let redirect = |uri: &str| json!({ "redirect_uris": [uri] });
+    let meta = |more: Value| with(least(), &more);
+    let key = json!({ "keys": [{ "kty": "oct", "k": "AA" }] });
+    #[rustfmt::skip]
+    let table = [
+        (redirect("https://rp.example/cb#f"),                                     "invalid_redirect_uri"),
+        (redirect("https://rp.example/cb#"),                                      "invalid_redirect_uri"),
+        (redirect("http://rp.example/cb"),                                        "invalid_redirect_uri"),
+        (redirect("http://localhost/cb"),                                         "invalid_redirect_uri"),
+        (redirect("JaVaScRiPt:alert(1)"),                                         "invalid_redirect_uri"),
+        (redirect("com.example:/cb"),                                             "invalid_redirect_uri"),
+        (json!({}),                                                               "invalid_redirect_uri"),
+        (json!({ "redirect_uris": [] }),                                          "invalid_redirect_uri"),
+        (json!({ "redirect_uris": "https://rp.example/cb" }),                     "invalid_client_metadata"),
+        (meta(json!({ "jwks": key })),                                            "invalid_client_metadata"),
+        (meta(json!({ "jwks": { "keys": [] }, "jwks_uri": "https://rp.example/k" })), "invalid_client_metadata"),
+        (meta(json!({ "response_types": ["id_token"] })),                         "invalid_client_metadata"),
+        (meta(json!({ "grant_types": ["password"] })),                            "invalid_client_metadata"),
+        (meta(json!({ "grant_types": ["client_credentials"] })),                  "invalid_client_metadata"),
+        (meta(json!({ "token_endpoint_auth_method": "private_key_jwt" })),        "invalid_client_metadata"),
+        (meta(json!({ "token_endpoint_auth_method": "magic" })),                  "invalid_client_metadata"),
+        (meta(json!({ "logo_uri": "javascript:alert(1)" })),                      "invalid_client_metadata"),
+        (meta(json!({ "initiate_login_uri": "http://rp.example/" })),             "invalid_client_metadata"),
+        (meta(json!({ "client_name": "Bank\u{202e}knaB" })),                      "invalid_client_metadata"),
+        (meta(json!({ "id_token_signed_response_alg": "none" })),                 "invalid_client_metadata"),
+        (meta(json!({ "id_token_signed_response_alg": "HS256" })),                "invalid_client_metadata"),
+        (meta(json!({ "userinfo_encrypted_response_enc": "A128GCM" })),           "invalid_client_metadata"),
+        (meta(json!({ "sector_identifier_uri": "https://127.0.0.1/sector" })),    "invalid_client_metadata"),
+        (json!({ "redirect_uris": ["https://a.example/cb", "https://b.example/cb"], "subject_type": "pairwise" }), "invalid_client_metadata"),
+    ];
+    for (body, code) in table {
+        let answer = register(&server, &body).await;
+        assert_eq!(
+            (answer.status, &answer.body["error"]),
+            (StatusCode::BAD_REQUEST, &json!(code)),
+            "{body}: {}",
+            answer.text
+        );
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_registers_himself_gets_nothing_that_has_to_be_assigned() {
+    let (server, _) = open("open").await;
+    let greedy = with(least(), &json!({ "scope": "openid email grantor.client_write nonsense" }));
+    let made = register(&server, &greedy).await;
+    assert_eq!(made.body["scope"], "openid email", "{}", made.text);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_initial_access_token_is_asked_for_where_that_is_the_policy() {
+    let (server, _) = open("off").await;
+    assert_eq!(register(&server, &least()).await.status, StatusCode::NOT_FOUND);
+    server.stop().await;
+    let (server, admin) = open("token").await;
+    assert_eq!(register(&server, &least()).await.status, StatusCode::UNAUTHORIZED);
+    let weak = server.delegate("weak", &["grantor.client_read"]).await;
+    let weak = server.post("/oauth2/register", &weak, &least()).await;
+    assert_eq!(weak.status, StatusCode::FORBIDDEN);
+    let initial = server.delegate("portal", &["grantor.client_register"]).await;
+    let made = server.post("/oauth2/register", &initial, &least()).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    let id = made.body["client_id"].as_str().unwrap();
+    let seen = server.get(&format!("/api/v1/clients/{id}"), &admin).await;
+    assert_eq!(seen.body["redirect_uris"], least()["redirect_uris"]);
+    assert_eq!(seen.body["compat"]["pkce_optional"], false);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn trap_090_a_registration_is_replaced_and_deleted_by_its_token_alone() {
+    let (server, _) = open("open").await;
+    let full = with(least(), &json!({ "client_name": "RP", "client_uri": "https://rp.example/" }));
+    let made = register(&server, &full).await.body;
+    let change = json!({
+        "client_id": made["client_id"], "client_secret": made["client_secret"],
+        "redirect_uris": ["https://rp.example/new"], "client_name": "New",
+    });
+    let put = call(&server, Method::PUT, &made, Some(&change)).await;
+    assert_eq!(put.status, StatusCode::OK, "{}", put.text);
+    assert_eq!(put.body["redirect_uris"], json!(["https://rp.example/new"]));
+    assert!(put.body.get("client_uri").is_none(), "the whole record is replaced");
+    for wrong in [json!({ "client_id": "other" }), json!({ "client_secret": "gcs_wrong" })] {
+        let wrong = call(&server, Method::PUT, &made, Some(&with(change.clone(), &wrong))).await;
+        assert_eq!(wrong.body["error"], "invalid_client_metadata");
+    }
+    let evil = with(change.clone(), &json!({ "redirect_uris": ["https://evil.example/#"] }));
+    assert_eq!(
+        call(&server, Method::PUT, &made, Some(&evil)).await.body["error"],
+        "invalid_redirect_uri"
+    );
+    // A wrong token and an unknown client are one answer.
+    let other = register(&server, &least()).await.body;
+    let mut crossed = made.clone();
+    crossed["registration_access_token"] = other["registration_access_token"].clone();
+    let crossed = call(&server, Method::GET, &crossed, None).await;
+    let mut nobody = made.clone();
+    nobody["registration_client_uri"] = json!(format!("{}/oauth2/register/nobody", server.issuer));
+    let nobody = call(&server, Method::GET, &nobody, None).await;
+    assert_eq!((crossed.status, &crossed.text), (StatusCode::UNAUTHORIZED, &nobody.text));
+    let gone = call(&server, Method::DELETE, &made, None).await;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT);
+    assert_eq!(call(&server, Method::GET, &made, None).await.status, StatusCode::UNAUTHORIZED);
+    let id = made["client_id"].as_str().unwrap();
+    let secret = made["client_secret"].as_str().unwrap();
+    let dead = server.client_credentials(id, secret, None).await;
+    assert_eq!(dead.body["error"], "invalid_client");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn sec_153_a_disabled_client_cannot_enable_itself() {
+    let (server, admin) = open("open").await;
+    let made = register(&server, &least()).await.body;
+    let path = format!("/api/v1/clients/{}", made["client_id"].as_str().unwrap());
+    let mut client = server.get(&path, &admin).await.body;
+    for read_only in ["id", "secrets"] {
+        client.as_object_mut().unwrap().remove(read_only);
+    }
+    client["enabled"] = json!(false);
+    assert_eq!(server.put(&path, &admin, &client).await.status, StatusCode::OK);
+    let change = with(least(), &json!({ "client_id": made["client_id"], "enabled": true }));
+    for (method, body) in [(Method::GET, None), (Method::PUT, Some(&change))] {
+        assert_eq!(call(&server, method, &made, body).await.status, StatusCode::UNAUTHORIZED);
+    }
+    server.stop().await;
+}
