@@ -36,6 +36,12 @@ async function manage(method, path, body) {
 
 before(async () => {
   world = await startWorld();
+  world.tenant = async () => {
+    const headers = { authorization: `Bearer ${world.administrator_token}` };
+    const answer = await fetch(`${world.issuer}/api/v1/tenants`, { headers });
+    const { name, settings, ...body } = (await answer.json()).items[0];
+    return { name, settings, body };
+  };
   await manage('POST', '/resource-types', {
     id: 'wishlist', name: 'Wishlist', owners: ['customers'], audience: 'https://wishes.example',
   });
@@ -219,6 +225,67 @@ test('another password signs every other device out', { timeout: 120_000 }, asyn
   assert.deepEqual([...here.forbidden, ...elsewhere.forbidden], []);
   await here.context.close();
   await elsewhere.context.close();
+});
+
+test('somebody chooses an account, goes on by a form that posts itself, and signs out', { timeout: 120_000 }, async () => {
+  const { context, page, forbidden } = await visitor({ colorScheme: 'dark' });
+  await page.goto(`${world.issuer}/account`);
+  await page.fill('#username', 'anna');
+  await page.fill('#password', NEW_PASSWORD);
+  await page.click('#login-submit');
+  await page.waitForURL(`${world.issuer}/account`);
+  await page.goto(request({ prompt: 'select_account', response_mode: 'form_post' }));
+  await looksRight(page, 'account choice');
+  assert.equal(await page.locator('button[name=account]').count(), 1);
+  const asked = page.waitForRequest((asked) => asked.url().startsWith(CALLBACK), { timeout: 10_000 });
+  await page.click('button[name=account]');
+  await page.waitForSelector('#consent-form', { timeout: 3_000 }).then(
+    () => page.click('#consent-approve'),
+    () => {},
+  );
+  const answer = await asked;
+  assert.equal(answer.method(), 'POST');
+  assert.equal(new URLSearchParams(answer.postData()).get('state'), 'here');
+  assert.deepEqual(forbidden, []);
+  await page.goto(`${world.issuer}/account`);
+  await page.click('#sign-out');
+  await page.waitForSelector('#logout-form');
+  await looksRight(page, 'logout');
+  await page.click('#logout-cancel');
+  await page.goto(`${world.issuer}/account`);
+  assert.ok(await page.isVisible('#sign-out'), 'whoever stays stays');
+  await page.click('#sign-out');
+  await page.click('#logout-confirm');
+  await page.waitForSelector('#logged-out');
+  await looksRight(page, 'logged out');
+  await page.goto(`${world.issuer}/account`);
+  assert.ok(await page.isVisible('#login-form'));
+  assert.deepEqual(forbidden, []);
+  await context.close();
+});
+
+test('name first, then the password: each on a page of its own, in the look of the tenant', { timeout: 120_000 }, async () => {
+  const tenant = await world.tenant();
+  const settings = { ...tenant.settings, sign_in_page: 'identity_first' };
+  settings.look = { name: 'Acme & Co', accent: '#ffd400', texts: { en: { sign_in_hint: 'Use your customer number.' } } };
+  await manage('PUT', `/tenants/${tenant.name}`, { ...tenant.body, settings });
+  const { context, page, forbidden } = await visitor({ viewport: FORMS.desktop });
+  await page.goto(request({ prompt: 'login' }));
+  assert.match(await page.textContent('body'), /Acme & Co[^]*Use your customer number\./);
+  assert.ok(!(await page.isVisible('#password')));
+  await looksRight(page, 'name');
+  await page.keyboard.type('anna');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#password');
+  await looksRight(page, 'password');
+  assert.match(await page.textContent('main'), /anna/);
+  await page.keyboard.type(NEW_PASSWORD);
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#consent-form, #error-page', { timeout: 5_000 }).catch(() => {});
+  assert.equal(await page.locator('#error-page, #form-error').count(), 0);
+  assert.deepEqual(forbidden, []);
+  await context.close();
+  await manage('PUT', `/tenants/${tenant.name}`, { ...tenant.body, settings: tenant.settings });
 });
 
 test('trap_020 a request that leads nowhere safe is a page that says so', async () => {
