@@ -171,7 +171,9 @@ fn sec_043_what_strangers_write_is_text_and_nothing_else() {
     let written = "<script>alert(1)</script>";
     for page in [sign_in(hostile.clone()).page(&shell()), consent(hostile, written).page(&shell())]
     {
-        for part in ["<img src=x", "javascript:", "data:text", "<script>alert", "<i>Anna", "\u{202E}"] {
+        for part in
+            ["<img src=x", "javascript:", "data:text", "<script>alert", "<i>Anna", "\u{202E}"]
+        {
             assert!(!page.html.contains(part), "{part}: {}", page.html);
         }
         assert!(!page.csp.contains("javascript"));

@@ -4,9 +4,12 @@
 //! in the set that is kept may be a new one: then it is fetched again, but not all the time (OIDC
 //! Core §10.1.1; trap 60).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use grantor_crypto::jwk::JwkSet;
 use grantor_domain::client::Client;
+use grantor_domain::client_auth::RegisteredClient;
 use grantor_oauth_types::name::{ClientId, TenantName};
 use jiff::{SignedDuration, Timestamp};
 use quick_cache::sync::Cache;
@@ -53,6 +56,30 @@ impl ClientKeys {
         self.get(app, client, AGAIN).await
     }
 
+    /// A registration with the keys that its client publishes, if it does.
+    pub async fn with_keys<'r>(
+        &self,
+        app: &App,
+        registered: &'r RegisteredClient,
+    ) -> Cow<'r, RegisteredClient> {
+        if registered.client.jwks_uri.is_none() {
+            return Cow::Borrowed(registered);
+        }
+        Cow::Owned(parsed(registered, self.set_of(app, &registered.client).await))
+    }
+
+    /// The same, where what is kept was found to lack a key.
+    pub async fn with_newest_keys<'r>(
+        &self,
+        app: &App,
+        registered: &'r RegisteredClient,
+    ) -> Cow<'r, RegisteredClient> {
+        if registered.client.jwks_uri.is_none() {
+            return Cow::Borrowed(registered);
+        }
+        Cow::Owned(parsed(registered, self.newest_of(app, &registered.client).await))
+    }
+
     async fn get(
         &self,
         app: &App,
@@ -82,4 +109,11 @@ impl ClientKeys {
         self.fetched.insert(at, Arc::new(fetched));
         set
     }
+}
+
+/// Without a set there are no keys, and nothing verifies.
+fn parsed(registered: &RegisteredClient, set: Option<Arc<Value>>) -> RegisteredClient {
+    let keys = set.and_then(|set| JwkSet::parse(set.to_string().as_bytes()).ok());
+    let keys = Arc::new(keys.unwrap_or_default());
+    RegisteredClient { client: Arc::clone(&registered.client), keys }
 }

@@ -10,6 +10,7 @@ use grantor_server::app::App;
 use grantor_server::bootstrap::{self, Administrator};
 use grantor_server::clock::Clock as _;
 use grantor_server::listener::{Face, Listener};
+use grantor_server::outbound::OutboundPolicy;
 use grantor_server::secrets::Secrets;
 use grantor_server::seed;
 use grantor_server::settings::Settings;
@@ -46,6 +47,7 @@ pub struct TestServer {
 pub struct TestServerBuilder {
     administrator: bool,
     store: Option<Arc<dyn Store>>,
+    outbound: OutboundPolicy,
 }
 
 /// What came back.
@@ -69,7 +71,7 @@ impl TestServer {
 
     /// A node with other things.
     pub fn builder() -> TestServerBuilder {
-        TestServerBuilder { administrator: true, store: None }
+        TestServerBuilder { administrator: true, store: None, outbound: OutboundPolicy::default() }
     }
 
     /// A token of the administrator with every permission it has.
@@ -172,6 +174,13 @@ impl TestServerBuilder {
         self
     }
 
+    /// May go where this policy allows.
+    #[must_use]
+    pub fn outbound(mut self, policy: OutboundPolicy) -> Self {
+        self.outbound = policy;
+        self
+    }
+
     /// On this store; it must be empty and migrated.
     #[must_use]
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
@@ -207,7 +216,7 @@ impl TestServerBuilder {
             secrets,
             passwords: PasswordPool::cheap_for_tests().expect("a thread"),
             clock: Arc::new(clock.clone()),
-            settings: Settings::new(tenant),
+            settings: Settings { outbound: self.outbound, ..Settings::new(tenant) },
         };
         let listener = |socket, face| Listener { socket, tls: None, face };
         let listeners =

@@ -266,7 +266,7 @@ async fn replace(
     id: &str,
     body: &[u8],
 ) -> Result<Response<Body>, Refusal> {
-    let (before, token) = own(app, context, headers, id).await?;
+    let (before, _) = own(app, context, headers, id).await?;
     let members = object(headers, body)?;
     if members.get("client_id").and_then(Value::as_str) != Some(before.id.as_str()) {
         return Err(Refusal::Metadata("client_id: not the one of this registration".to_owned()));
@@ -295,6 +295,11 @@ async fn replace(
         after.secrets.clear();
     } else if after.secrets.is_empty() {
         fresh = give_secret(app, &mut after, context.now);
+    }
+    // SEC-153: a token that was used for a change is used up.
+    let token = BearerSecret::mint(SecretKind::RegistrationToken);
+    if let Some(registration) = &mut after.registration {
+        registration.token = token.digest();
     }
     let caller = Caller::itself(context.clone(), format!("client:{}", before.id));
     let change = write::Change {

@@ -20,7 +20,7 @@ fn refused(answer: &grantor_testkit::Answer, code: &str) {
 }
 
 #[tokio::test]
-async fn trap_064_065_a_code_buys_a_token_and_says_who_signed_in() {
+async fn sec_092_trap_064_065_a_code_buys_a_token_and_says_who_signed_in() {
     let world = Openid::start(json!({})).await;
     let bought = world.redeemed("openid profile uid").await;
     assert_eq!(bought["token_type"], "Bearer");

@@ -9,6 +9,7 @@ mod essentials;
 mod logout;
 mod management;
 mod openid;
+mod outbound;
 mod people;
 mod refusals;
 mod register;

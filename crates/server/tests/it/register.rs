@@ -146,7 +146,7 @@ async fn trap_086_087_sec_152_what_may_not_be_registered_is_refused_with_its_cod
 }
 
 #[tokio::test]
-async fn whoever_registers_himself_gets_nothing_that_has_to_be_assigned() {
+async fn sec_151_whoever_registers_himself_gets_nothing_that_has_to_be_assigned() {
     let (server, _) = open("open").await;
     let greedy = with(least(), &json!({ "scope": "openid email grantor.client_write nonsense" }));
     let made = register(&server, &greedy).await;
@@ -155,7 +155,7 @@ async fn whoever_registers_himself_gets_nothing_that_has_to_be_assigned() {
 }
 
 #[tokio::test]
-async fn an_initial_access_token_is_asked_for_where_that_is_the_policy() {
+async fn sec_151_an_initial_access_token_is_asked_for_where_that_is_the_policy() {
     let (server, _) = open("off").await;
     assert_eq!(register(&server, &least()).await.status, StatusCode::NOT_FOUND);
     server.stop().await;
@@ -175,7 +175,7 @@ async fn an_initial_access_token_is_asked_for_where_that_is_the_policy() {
 }
 
 #[tokio::test]
-async fn trap_090_a_registration_is_replaced_and_deleted_by_its_token_alone() {
+async fn sec_153_trap_090_a_registration_is_replaced_and_deleted_by_its_token_alone() {
     let (server, _) = open("open").await;
     let full = with(least(), &json!({ "client_name": "RP", "client_uri": "https://rp.example/" }));
     let made = register(&server, &full).await.body;
@@ -187,6 +187,10 @@ async fn trap_090_a_registration_is_replaced_and_deleted_by_its_token_alone() {
     assert_eq!(put.status, StatusCode::OK, "{}", put.text);
     assert_eq!(put.body["redirect_uris"], json!(["https://rp.example/new"]));
     assert!(put.body.get("client_uri").is_none(), "the whole record is replaced");
+    let old = call(&server, Method::GET, &made, None).await;
+    assert_eq!(old.status, StatusCode::UNAUTHORIZED, "SEC-153: a token that was used up");
+    let mut made = made;
+    made["registration_access_token"] = put.body["registration_access_token"].clone();
     for wrong in [json!({ "client_id": "other" }), json!({ "client_secret": "gcs_wrong" })] {
         let wrong = call(&server, Method::PUT, &made, Some(&with(change.clone(), &wrong))).await;
         assert_eq!(wrong.body["error"], "invalid_client_metadata");

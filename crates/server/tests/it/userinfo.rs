@@ -51,7 +51,7 @@ async fn trap_081_082_084_what_was_granted_is_said_by_get_and_post_whatever_is_a
 }
 
 #[tokio::test]
-async fn trap_081_083_every_other_request_is_refused_as_rfc_6750_says() {
+async fn sec_108_trap_081_083_every_other_request_is_refused_as_rfc_6750_says() {
     let world = Openid::start(json!({})).await;
     let bought = world.redeemed("openid").await;
     let token = text(&bought, "access_token");
@@ -83,7 +83,7 @@ async fn trap_081_083_every_other_request_is_refused_as_rfc_6750_says() {
 }
 
 #[tokio::test]
-async fn trap_034_claims_that_were_asked_for_one_by_one_are_said() {
+async fn sec_109_trap_034_claims_that_were_asked_for_one_by_one_are_said() {
     let world = Openid::start(json!({})).await;
     let claims = r#"{"userinfo":{"given_name":{"essential":true},"phone_number":null}}"#;
     let claims = ClaimsRequest::parse(claims).unwrap();

@@ -1,0 +1,230 @@
+//! What the server fetches and sends: from and to a host of tests, which the guard lets through by
+//! name.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use grantor_server::outbound::OutboundPolicy;
+use grantor_testkit::{Answer, TestServer};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use crate::openid::{Openid, main, with};
+
+/// A host with TLS: what it answers at which path, and what it was sent.
+struct Host {
+    port: u16,
+    certificate: Vec<u8>,
+    pages: Arc<Mutex<HashMap<String, String>>>,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Host {
+    async fn start() -> Self {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = made.signing_key.serialize_der();
+        let key = rustls::pki_types::PrivateKeyDer::try_from(key).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let pages: Arc<Mutex<HashMap<String, String>>> = Arc::default();
+        let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (known, saw) = (Arc::clone(&pages), Arc::clone(&seen));
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let mut request = vec![0; 64 * 1024];
+                let mut length = 0;
+                // Head, then as much body as it says.
+                while let Ok(more @ 1..) = stream.read(&mut request[length..]).await {
+                    length += more;
+                    let text = String::from_utf8_lossy(&request[..length]).to_lowercase();
+                    let Some(end) = text.find("\r\n\r\n") else { continue };
+                    let body = text.find("content-length: ").map_or(0, |at| {
+                        text[at + 16..].lines().next().unwrap().trim().parse::<usize>().unwrap()
+                    });
+                    if length >= end + 4 + body {
+                        break;
+                    }
+                }
+                let text = String::from_utf8_lossy(&request[..length]).into_owned();
+                let path = text.split(' ').nth(1).unwrap_or_default().to_owned();
+                saw.lock().unwrap().push(text);
+                let page = known.lock().unwrap().get(&path).cloned();
+                let (status, body) = match &page {
+                    Some(to) if to.starts_with("https://") => {
+                        (format!("302 Found\r\nlocation: {to}"), "")
+                    }
+                    Some(page) => ("200 OK".to_owned(), page.as_str()),
+                    None => ("404 Not Found".to_owned(), ""),
+                };
+                let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", body.len());
+                let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+                let _ = stream.shutdown().await;
+            }
+        });
+        Self { port, certificate: made.cert.der().to_vec(), pages, seen }
+    }
+
+    fn at(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.port)
+    }
+
+    fn put(&self, path: &str, body: &Value) {
+        self.pages.lock().unwrap().insert(path.to_owned(), body.to_string());
+    }
+
+    fn redirect(&self, path: &str, to: &str) {
+        self.pages.lock().unwrap().insert(path.to_owned(), to.to_owned());
+    }
+
+    fn count(&self, path: &str) -> usize {
+        let asked = format!(" {path} ");
+        self.seen.lock().unwrap().iter().filter(|text| text.contains(&asked)).count()
+    }
+
+    async fn server(&self) -> TestServer {
+        let policy = OutboundPolicy {
+            allowed_hosts: vec!["localhost".to_owned()],
+            roots: vec![self.certificate.clone()],
+        };
+        TestServer::builder().outbound(policy).start().await
+    }
+}
+
+#[tokio::test]
+async fn trap_095_sec_134_sec_135_a_client_is_sent_a_logout_token_and_nobody_waits_for_it() {
+    let host = Host::start().await;
+    host.put("/back", &json!({}));
+    let logout = json!({ "logout": {
+        "backchannel_logout_uri": host.at("/back"), "backchannel_logout_session_required": true,
+    }, "openid": { "id_token_signed_response_alg": "ES256" } });
+    let world = Openid::on(host.server().await, logout).await;
+    let store = &world.server.app.store;
+    let mut session = store.session(&main(), world.session).await.unwrap().unwrap();
+    session.used_for(&"shop".parse().unwrap(), session.created);
+    let put = grantor_store::Effect::PutSession(Box::new(session));
+    grantor_store::operations::write(&**store, put.into()).await.unwrap();
+    let bought = world.redeemed("openid").await;
+    let ask = world.server.request(Method::GET, "/oauth2/end_session");
+    let ask = ask.header("cookie", format!("__Host-grantor-session-main={}", world.cookie));
+    let ask = ask.query(&[("id_token_hint", bought["id_token"].as_str().unwrap())]);
+    assert_eq!(Answer::of(ask).await.status, StatusCode::OK);
+    let mut waited = 0;
+    while host.count("/back") == 0 {
+        waited += 1;
+        assert!(waited < 100, "no logout token came");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let sent = host.seen.lock().unwrap()[0].clone();
+    assert!(sent.starts_with("POST /back ") && sent.contains("application/x-www-form-urlencoded"));
+    let body = sent.split("\r\n\r\n").nth(1).unwrap();
+    let token = body.strip_prefix("logout_token=").expect("that and nothing else");
+    let (header, claims) = world.verified(token).await;
+    assert_eq!(header, json!({ "alg": "ES256", "typ": "logout+jwt" }));
+    assert_eq!((&claims["aud"], &claims["iss"]), (&json!("shop"), &json!(world.server.issuer)));
+    assert_eq!((&claims["sid"], &claims["sub"]), (&json!(world.session), &json!(world.user)));
+    let life = claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
+    assert!((1..=120).contains(&life) && claims["jti"].is_string());
+    assert!(claims.get("nonce").is_none());
+    let event = "http://schemas.openid.net/event/backchannel-logout";
+    assert_eq!(claims["events"], json!({ event: {} }));
+    // It is nothing else (SEC-082).
+    assert!(!world.server.is_active(token).await);
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn trap_060_keys_by_uri_are_kept_and_fetched_again_when_one_is_missing() {
+    use grantor_crypto::alg::Algorithm;
+    use grantor_crypto::jws::Signer;
+    use grantor_crypto::key::SigningKey;
+
+    let host = Host::start().await;
+    let server = host.server().await;
+    let admin = server.admin_token().await;
+    let client = json!({
+        "id": "robot", "auth_method": "private_key_jwt", "grant_types": ["client_credentials"],
+        "scopes": ["uid"], "default_scopes": ["uid"], "jwks_uri": host.at("/jwks"),
+    });
+    server.made("/api/v1/clients", &admin, &client).await;
+    let key = |kid: &str| SigningKey::generate(Algorithm::Es256, Some(kid.to_owned())).unwrap();
+    let (first, second) = (key("first"), key("second"));
+    let publish = |key: &SigningKey| host.put("/jwks", &json!({ "keys": [key.public_jwk()] }));
+    let ask = async |key: &SigningKey, jti: &str| {
+        use grantor_server::clock::Clock as _;
+        let now = server.clock.now().as_second();
+        let claims = json!({
+            "iss": "robot", "sub": "robot", "aud": server.issuer, "jti": jti, "exp": now + 60,
+        });
+        let assertion = Signer::new(key, None).sign(claims.to_string().as_bytes()).unwrap();
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", assertion.as_str()),
+        ];
+        let request = server.request(Method::POST, "/oauth2/token").form(&form);
+        Answer::of(request).await
+    };
+    publish(&first);
+    for jti in ["a", "b", "c"] {
+        let answer = ask(&first, jti).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    }
+    assert_eq!(host.count("/jwks"), 1, "it is kept");
+    publish(&second);
+    server.clock.advance(jiff::SignedDuration::from_secs(6));
+    assert_eq!(ask(&second, "d").await.status, StatusCode::OK, "a new key gets in at once");
+    assert_eq!(host.count("/jwks"), 2);
+    assert_eq!(ask(&first, "e").await.body["error"], "invalid_client");
+    assert_eq!(host.count("/jwks"), 2, "not fetched again for every wrong one");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn trap_087_sec_157_every_redirect_uri_has_to_be_in_the_list_of_its_sector() {
+    let host = Host::start().await;
+    let server = host.server().await;
+    let admin = server.admin_token().await;
+    let mut tenant = server.get("/api/v1/tenants/main", &admin).await.body;
+    tenant["settings"]["registration"] = json!("open");
+    let members = ["issuer", "hosts", "enabled", "settings"];
+    let body: Value = members.iter().map(|m| ((*m).to_owned(), tenant[*m].clone())).collect();
+    assert_eq!(server.put("/api/v1/tenants/main", &admin, &body).await.status, StatusCode::OK);
+    let uris = json!(["https://a.example/cb", "https://b.example/cb"]);
+    let client = json!({
+        "redirect_uris": uris, "subject_type": "pairwise",
+        "sector_identifier_uri": host.at("/sector"),
+    });
+    let register = async |client: &Value| {
+        Answer::of(server.request(Method::POST, "/oauth2/register").json(client)).await
+    };
+    host.put("/sector", &uris);
+    let made = register(&client).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    for bad in [json!(["https://a.example/cb"]), json!({}), json!([1, 2]), json!("x")] {
+        host.put("/sector", &bad);
+        let refused = register(&client).await;
+        assert_eq!(refused.body["error"], "invalid_client_metadata", "{bad}: {}", refused.text);
+    }
+    host.redirect("/moved", &host.at("/sector"));
+    host.put("/sector", &uris);
+    let moved = with(client.clone(), &json!({ "sector_identifier_uri": host.at("/moved") }));
+    let refused = register(&moved).await;
+    assert_eq!(
+        refused.body["error"], "invalid_client_metadata",
+        "SEC-156: redirects are not followed"
+    );
+    server.stop().await;
+}
