@@ -181,6 +181,7 @@ const HASH: usize = 32;
 /// much as the hash. Not to be shared; a [`PasswordPool`](crate::pool::PasswordPool) has one a worker.
 pub struct Hasher {
     params: Params,
+    /// Taken with the first hash, given back by [`Self::rest`]
     memory: Vec<Block>,
     dummy: PasswordHash,
 }
@@ -210,8 +211,17 @@ impl Hasher {
         let params =
             Params::new(cost.memory, cost.time, cost.lanes, Some(HASH)).map_err(|_| BadCost)?;
         let dummy = phc(&params, &random::bytes::<SALT>(), &random::bytes::<HASH>());
-        let memory = vec![Block::new(); params.block_count()];
-        Ok(Self { params, memory, dummy })
+        Ok(Self { params, memory: Vec::new(), dummy })
+    }
+
+    /// Gives the memory back, until the next hash.
+    pub fn rest(&mut self) {
+        self.memory = Vec::new();
+    }
+
+    /// Whether it holds no memory.
+    pub const fn is_resting(&self) -> bool {
+        self.memory.is_empty()
     }
 
     /// The hash of `password` under a new salt.
@@ -271,8 +281,11 @@ impl Hasher {
         hash: &mut [u8],
     ) -> Result<(), argon2::Error> {
         let argon2 = Argon2::new(argon2::Algorithm::Argon2id, Version::V0x13, params.clone());
-        let blocks = params.block_count();
-        if blocks <= self.memory.len() {
+        let (blocks, ours) = (params.block_count(), self.params.block_count());
+        if blocks <= ours {
+            if self.is_resting() {
+                self.memory = vec![Block::new(); ours];
+            }
             let memory = &mut self.memory[..blocks];
             return argon2.hash_password_into_with_memory(
                 password.0.as_bytes(),

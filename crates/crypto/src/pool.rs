@@ -1,6 +1,6 @@
 //! A bounded pool for password hashing (SEC-117, SEC-118).
 //!
-//! As many threads as cores, each with its hashing memory, behind a short queue: when the queue is
+//! As many threads as cores, each with hashing memory of its own while it is busy, behind a short queue: when the queue is
 //! full the answer is [`PoolFull`] at once, and the caller says 503. The threads run at the lowest
 //! priority, so a flood of logins does not slow the threads that serve tokens. Results are futures
 //! of no particular runtime; whoever stops waiting takes the job off the queue.
@@ -14,8 +14,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crate::password::{BadCost, HashCost, Hasher, Password, PasswordHash};
+
+/// A worker that has had nothing to do for this long gives its hashing memory back.
+const IDLE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
 
 /// How large the pool is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -201,13 +205,15 @@ impl Shared {
 
     fn work(&self, mut hasher: Hasher) {
         yield_to_others();
-        while let Some(job) = self.next() {
+        while let Some(job) = self.next(&mut hasher) {
             // A lost promise tells the waiter; the thread goes on.
             let _ = catch_unwind(AssertUnwindSafe(|| job(&mut hasher)));
         }
     }
 
-    fn next(&self) -> Option<Job> {
+    /// Waits for the next job. A hasher that nobody needed for a while gives its memory back: most
+    /// servers see few passwords, and 19 MiB a worker is more than everything else they hold.
+    fn next(&self, hasher: &mut Hasher) -> Option<Job> {
         let mut state = self.lock();
         loop {
             if state.stopped {
@@ -216,7 +222,16 @@ impl Shared {
             if let Some(job) = state.jobs.pop_front() {
                 return Some(job);
             }
-            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            if hasher.is_resting() {
+                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let woken = self.work.wait_timeout(state, IDLE);
+            let (again, waited) = woken.unwrap_or_else(PoisonError::into_inner);
+            state = again;
+            if waited.timed_out() && state.jobs.is_empty() {
+                hasher.rest();
+            }
         }
     }
 }

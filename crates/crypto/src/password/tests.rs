@@ -154,3 +154,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn sec_118_a_hasher_holds_memory_only_between_its_first_hash_and_its_rest() {
+    let mut hasher = Hasher::cheap_for_tests();
+    assert!(hasher.is_resting());
+    let stored = hasher.hash(&Password::new("secret").unwrap());
+    assert!(!hasher.is_resting());
+    hasher.rest();
+    assert!(hasher.is_resting());
+    assert!(hasher.verify(&Password::new("secret").unwrap(), &stored));
+}

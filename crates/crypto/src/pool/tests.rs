@@ -117,3 +117,14 @@ fn sec_118_hashing_threads_stand_behind_all_others() {
     assert_eq!(pool.submit(move |_| nice()).unwrap().wait(), Ok(19));
     assert_ne!(nice(), 19, "this thread is as it was");
 }
+
+#[test]
+fn sec_118_a_worker_with_nothing_to_do_gives_its_memory_back() {
+    let pool = PasswordPool::cheap_for_tests().unwrap();
+    let is_resting =
+        |pool: &PasswordPool| pool.submit(|hasher| hasher.is_resting()).unwrap().wait().unwrap();
+    pool.hash(password("secret")).unwrap().wait().unwrap();
+    assert!(!is_resting(&pool));
+    thread::sleep(IDLE * 2);
+    assert!(is_resting(&pool));
+}
