@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, Kind};
+use crate::document_default::says_nothing;
 
 pub use metadata::{
     AuthorizationSettings, Encryption, LogoutSettings, OpenIdSettings, Presentation, Registration,
@@ -41,16 +42,16 @@ pub struct Client {
     /// Its one way to authenticate (SEC-052)
     pub auth_method: ClientAuthMethod,
     /// At most two live at once (SEC-160)
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "says_nothing")]
     pub secrets: Vec<StoredSecret>,
     /// Public keys for `private_key_jwt`: a JWK set as registered, checked on the way in
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "says_nothing")]
     pub jwks: Option<serde_json::Value>,
     /// Only these work (SEC-052)
     #[serde(default)]
     pub grant_types: BTreeSet<GrantType>,
     /// Which realms' users it may act for; empty is every realm
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "says_nothing")]
     pub realms: Vec<RealmName>,
     /// What it may ask for
     #[serde(default)]
@@ -60,7 +61,7 @@ pub struct Client {
     pub default_scopes: Scopes,
     /// The identifiers of the resource server this client is, if it is one: it may introspect
     /// tokens whose audience contains one of them (SEC-103)
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "says_nothing")]
     pub audiences: Vec<String>,
     /// How its tokens read
     #[serde(default)]
@@ -78,31 +79,31 @@ pub struct Client {
     #[serde(default)]
     pub consent_bypass: bool,
     /// Where authorization responses may go: compared as strings (SEC-019)
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "says_nothing")]
     pub redirect_uris: Vec<String>,
     /// What it may ask for at the authorization endpoint; empty is `code`, if it has that grant
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "says_nothing")]
     pub response_types: BTreeSet<ResponseType>,
     /// Where its public keys are, if it does not register them
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "says_nothing")]
     pub jwks_uri: Option<String>,
     /// How it may use the authorization endpoint
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "says_nothing")]
     pub authorization: AuthorizationSettings,
     /// What it is told of people
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "says_nothing")]
     pub openid: OpenIdSettings,
     /// How it hears of the end of a session
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "says_nothing")]
     pub logout: LogoutSettings,
     /// What people are shown of it
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "says_nothing")]
     pub presentation: Presentation,
     /// That it registered itself, if it did
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "says_nothing")]
     pub registration: Option<Registration>,
     /// Weaker behaviour that old peers need; all off
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "says_nothing")]
     pub compat: Compat,
 }
 

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, Kind};
+use crate::document_default::says_nothing;
 
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +30,7 @@ pub struct User {
     #[serde(default)]
     pub application: Option<ApplicationId>,
     /// Any of them logs in: during a rotation the old and the new one are both valid
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "says_nothing")]
     pub passwords: Vec<StoredPassword>,
     /// Given name and the like, for people
     #[serde(default)]
@@ -38,10 +39,10 @@ pub struct User {
     #[serde(default)]
     pub email: Option<String>,
     /// Whether that address was shown to be the user's
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "says_nothing")]
     pub email_verified: bool,
     /// What else is known of a person
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "says_nothing")]
     pub person: Person,
 }
 

@@ -1,6 +1,6 @@
 //! A decision with its inputs, as it is kept: to be explained after a restart, and judged again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use grantor_oauth_types::id::GroupId;
 use grantor_oauth_types::name::{ApplicationId, ClientId, RealmName, ResourceTypeId};
@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use super::{Ask, Decision, Facts, GrantFacts, Rule, SubjectFacts, decide, scopes};
 use crate::application::Application;
 use crate::assignment::Assignment;
-use crate::client::Client;
+use crate::client::{AuthorizationSettings, Client, LogoutSettings, OpenIdSettings, Presentation};
 use crate::consent::Consent;
 use crate::realm::Realm;
 use crate::resource_type::ResourceType;
 use crate::scope::Scope;
 use crate::tenant::Tenant;
-use crate::user::User;
+use crate::user::{Person, User};
 
 /// What was asked, what was known, what was decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,14 +114,14 @@ impl RecordedFacts {
         };
         Self {
             tenant: facts.tenant.clone(),
-            client: without_secrets(facts.client),
+            client: what_decides(facts.client),
             application: facts.application.cloned(),
             client_assignments: about(facts.client_assignments),
             application_assignments: about(facts.application_assignments),
-            service_user: facts.service_user.map(without_passwords),
+            service_user: facts.service_user.map(without_the_person),
             realm: facts.realm.cloned(),
             subject: facts.subject.as_ref().map(|subject| RecordedSubject {
-                user: without_passwords(subject.user),
+                user: without_the_person(subject.user),
                 application: subject.application.cloned(),
                 assignments: about(subject.assignments),
                 groups: subject.groups.to_vec(),
@@ -175,12 +175,55 @@ impl RecordedFacts {
     }
 }
 
-fn without_passwords(user: &User) -> User {
-    User { passwords: Vec::new(), ..user.clone() }
+/// What a decision looks at: no password, and nothing that the person told about herself. The log is
+/// kept for long, and by others.
+fn without_the_person(user: &User) -> User {
+    User {
+        tenant: user.tenant.clone(),
+        id: user.id,
+        realm: user.realm.clone(),
+        name: user.name.clone(),
+        enabled: user.enabled,
+        application: user.application.clone(),
+        passwords: Vec::new(),
+        display_name: None,
+        email: None,
+        email_verified: false,
+        person: Person::default(),
+    }
 }
 
-fn without_secrets(client: &Client) -> Client {
-    Client { secrets: Vec::new(), jwks: None, ..client.clone() }
+/// What a decision looks at: no secret, no key, nothing of how the client looks or is talked to.
+fn what_decides(client: &Client) -> Client {
+    Client {
+        tenant: client.tenant.clone(),
+        id: client.id.clone(),
+        name: client.name.clone(),
+        application: client.application.clone(),
+        enabled: client.enabled,
+        auth_method: client.auth_method,
+        secrets: Vec::new(),
+        jwks: None,
+        grant_types: client.grant_types.clone(),
+        realms: client.realms.clone(),
+        scopes: client.scopes.clone(),
+        default_scopes: client.default_scopes.clone(),
+        audiences: client.audiences.clone(),
+        token_profile: client.token_profile,
+        token_format: client.token_format,
+        signing_alg: client.signing_alg,
+        access_token_seconds: client.access_token_seconds,
+        consent_bypass: client.consent_bypass,
+        redirect_uris: Vec::new(),
+        response_types: BTreeSet::new(),
+        jwks_uri: None,
+        authorization: AuthorizationSettings::default(),
+        openid: OpenIdSettings::default(),
+        logout: LogoutSettings::default(),
+        presentation: Presentation::default(),
+        registration: None,
+        compat: client.compat,
+    }
 }
 
 impl RecordedDecision {
