@@ -1,10 +1,10 @@
 //! Signing people in: discovery, authorization code with PKCE, ID tokens, refresh, userinfo, logout.
 //!
-//! A web application makes one [`RelyingParty`] when it starts. For each person it asks for a
-//! [`PendingLogin`] and a URL, keeps the first in that person's session, sends the browser to the
+//! A web application makes one [`RelyingParty`](crate::RelyingParty) when it starts. For each person it asks for a
+//! [`PendingLogin`](crate::PendingLogin) and a URL, keeps the first in that person's session, sends the browser to the
 //! second, and hands both the pending login and the query of the callback to
-//! [`RelyingParty::finish`]. A native application does the same in one call,
-//! [`RelyingParty::login_over_loopback`].
+//! [`RelyingParty::finish`](crate::RelyingParty::finish). A native application does the same in one call,
+//! [`RelyingParty::login_over_loopback`](crate::RelyingParty::login_over_loopback).
 //!
 //! | module                | what it holds                                                | specification |
 //! |-----------------------|--------------------------------------------------------------|---------------|
