@@ -28,6 +28,9 @@ pub struct Metadata {
     /// Multiple Response Types; without it, `query` and `fragment`
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub response_modes_supported: Vec<String>,
+    /// JARM §4
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authorization_signing_alg_values_supported: Vec<String>,
     /// RFC 7636 §6.2.1
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub code_challenge_methods_supported: Vec<String>,

@@ -6,7 +6,9 @@
 //! second tab (SEC-121).
 
 mod complete;
+mod front_channel;
 mod hint;
+mod jarm;
 mod people;
 mod realms;
 mod views;
@@ -34,6 +36,7 @@ use crate::transaction::{Purpose, Stuck, Transaction};
 
 pub use complete::complete;
 pub use hint::named;
+pub use jarm::place;
 pub use people::{Signed, open_session};
 pub use realms::{of_host, offered};
 pub use views::{
@@ -176,7 +179,7 @@ pub async fn question(
 ) -> Result<Result<Open, Unanswered>, FlowFailure> {
     let request = transaction.request().ok_or(Stuck::Unknown)?;
     let tenant = &context.tenant.tenant.name;
-    let entry = app.directory.client(tenant, &request.client).await?;
+    let entry = app.directory.client(tenant, request.client()).await?;
     let entry = entry.ok_or(FlowFailure::UnknownClient)?;
     // What was registered when the request came in may have been taken back since.
     if redirect_uri::allowed(entry.client(), request.to.uri()).is_none() {
@@ -245,7 +248,7 @@ fn foreseen(
     grants.into_iter().find_map(|grant_type| {
         let ask = Ask {
             grant_type,
-            client: request.client.clone(),
+            client: request.client().clone(),
             realm: request.realm.clone(),
             scopes: request.scopes.clone(),
             resource: only(&request.resources),
@@ -312,7 +315,7 @@ fn judged(
     }
     let ask = Ask {
         grant_type: grant_type(request.to.response_type()),
-        client: request.client.clone(),
+        client: request.client().clone(),
         realm: Some(user.user.realm.clone()),
         scopes,
         resource: only(&request.resources),

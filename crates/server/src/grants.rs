@@ -7,6 +7,8 @@ mod client_credentials;
 mod password;
 mod refresh_token;
 
+pub(crate) use password::subject;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 

@@ -49,11 +49,8 @@ pub fn document(
     let metadata = Metadata {
         issuer: tenant.issuer.clone(),
         authorization_endpoint: at("/oauth2/authorize"),
-        response_modes_supported: strings(&[
-            ResponseMode::Query,
-            ResponseMode::Fragment,
-            ResponseMode::FormPost,
-        ]),
+        response_modes_supported: strings(ResponseMode::ALL),
+        authorization_signing_alg_values_supported: strings(&keys.algorithms(now)),
         code_challenge_methods_supported: vec!["S256".to_owned()],
         authorization_response_iss_parameter_supported: true,
         request_parameter_supported: Some(false),
@@ -65,12 +62,8 @@ pub fn document(
         jwks_uri: at("/oauth2/jwks"),
         introspection_endpoint: at("/oauth2/introspect"),
         revocation_endpoint: at("/oauth2/revoke"),
-        response_types_supported: strings(&[ResponseType::Code, ResponseType::None]),
-        grant_types_supported: GrantType::ALL
-            .iter()
-            .filter(|grant| **grant != GrantType::Implicit)
-            .map(ToString::to_string)
-            .collect(),
+        response_types_supported: strings(ResponseType::ALL),
+        grant_types_supported: strings(GrantType::ALL),
         scopes_supported: shown,
         token_endpoint_auth_methods_supported: methods(),
         token_endpoint_auth_signing_alg_values_supported: Algorithm::ALL

@@ -1,6 +1,7 @@
 //! What goes back to the client, and where in the answer it stands. RFC 6749 §4.1.2, RFC 9207 §2,
 //! OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode §2, JARM §2.
 
+use grantor_oauth_types::name::ClientId;
 use grantor_oauth_types::response_type::{Placement, ResponseMode, ResponseType};
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +11,8 @@ use super::Complaint;
 /// registered redirect URI.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReturnAddress {
+    #[serde(rename = "c")]
+    client: ClientId,
     #[serde(rename = "u")]
     uri: String,
     #[serde(rename = "m")]
@@ -48,13 +51,19 @@ pub enum Placed {
 
 impl ReturnAddress {
     pub(super) fn new(
+        client: ClientId,
         uri: String,
         mode: ResponseMode,
         response_type: ResponseType,
         state: Option<String>,
         errors_in_query_too: bool,
     ) -> Self {
-        Self { uri, mode, response_type, state, errors_in_query_too }
+        Self { client, uri, mode, response_type, state, errors_in_query_too }
+    }
+
+    /// Whose it is.
+    pub fn client(&self) -> &ClientId {
+        &self.client
     }
 
     /// The redirect URI.
@@ -147,12 +156,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::example::client_id;
 
     const ISSUER: &str = "https://as.test";
 
     fn to(uri: &str, mode: ResponseMode, state: Option<&str>) -> ReturnAddress {
         let state = state.map(ToOwned::to_owned);
-        ReturnAddress::new(uri.to_owned(), mode, ResponseType::Code, state, false)
+        ReturnAddress::new(
+            client_id("web1"),
+            uri.to_owned(),
+            mode,
+            ResponseType::Code,
+            state,
+            false,
+        )
     }
 
     fn granted() -> Answer {
@@ -223,6 +240,7 @@ mod tests {
     #[test]
     fn a_loopback_listener_of_zign_finds_its_error_in_the_query() {
         let to = ReturnAddress::new(
+            client_id("zign"),
             "http://localhost:8081".to_owned(),
             ResponseMode::Fragment,
             ResponseType::Token,

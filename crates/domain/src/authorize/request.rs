@@ -24,9 +24,6 @@ const MOST_RESOURCES: usize = 8;
 /// An authorization request that can be read. What it asks for may still be refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizationRequest {
-    /// Who asks
-    #[serde(rename = "c")]
-    pub client: ClientId,
     /// Where the answer goes
     #[serde(rename = "a")]
     pub to: ReturnAddress,
@@ -132,6 +129,11 @@ impl From<u8> for Prompts {
 }
 
 impl AuthorizationRequest {
+    /// Who asks.
+    pub fn client(&self) -> &ClientId {
+        self.to.client()
+    }
+
     /// Whether it is one of OpenID Connect.
     pub fn is_openid(&self) -> bool {
         self.scopes.as_ref().is_some_and(|scopes| scopes.contains("openid"))
@@ -183,6 +185,7 @@ fn address(
     let short = state.as_ref().is_none_or(|state| state.len() <= LONGEST_OPAQUE);
     let bad_state = short.then_some(()).ok_or(Complaint::invalid("state is too long"));
     let to = ReturnAddress::new(
+        client.id.clone(),
         uri,
         mode,
         kind,
@@ -261,7 +264,6 @@ fn terms(
         || claims.id_token.contains_key("auth_time");
     let realm = params.read("realm", |text| RealmName::parse_lenient(text).ok());
     Ok(AuthorizationRequest {
-        client: client.id.clone(),
         to: to.clone(),
         named_redirect,
         scopes,

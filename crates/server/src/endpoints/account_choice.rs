@@ -46,7 +46,7 @@ async fn show(
         }
     }
     let entry = match transaction.request() {
-        Some(request) => app.directory.client(tenant, &request.client).await?,
+        Some(request) => app.directory.client(tenant, request.client()).await?,
         None => None,
     };
     let transaction = transaction.choosing(None);
@@ -68,7 +68,7 @@ pub async fn post(
 ) -> Response<Body> {
     let context = context(&app, tenant, peer, app.clock.now());
     match answer(&app, &context, &browser, &headers, &body).await {
-        Ok(turn) => turned(&app, &context, &browser, &turn, Vec::new()),
+        Ok(turn) => turned(&app, &context, &browser, &turn, Vec::new()).await,
         Err(failure) => failed(&context, &browser, &failure),
     }
 }

@@ -84,7 +84,9 @@ async fn respond(
         Err(failure) => Err(failure),
     };
     match answered {
-        Ok((turn, cookie)) => turned(app, context, &browser, &turn, cookie.into_iter().collect()),
+        Ok((turn, cookie)) => {
+            turned(app, context, &browser, &turn, cookie.into_iter().collect()).await
+        }
         Err(failure) => {
             note_rejected(app, context, named.as_deref(), &failure);
             failed(context, &browser, &failure)

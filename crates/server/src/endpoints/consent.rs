@@ -44,7 +44,7 @@ async fn show(
     let Ok(open) = flow::question(app, context, &sessions, &transaction).await? else {
         // Signed out meanwhile, or as somebody else: from the beginning.
         let turn = proceed(app, context, &sessions, transaction).await?;
-        return Ok(turned(app, context, browser, &turn, Vec::new()));
+        return Ok(turned(app, context, browser, &turn, Vec::new()).await);
     };
     let mut shell = browser.shell(Some(&transaction));
     shell.here = Some(flow::step(context, app, "/consent", &transaction));
@@ -63,7 +63,7 @@ pub async fn post(
 ) -> Response<Body> {
     let context = context(&app, tenant, peer, app.clock.now());
     match answer(&app, &context, &browser, &headers, &body).await {
-        Ok(turn) => turned(&app, &context, &browser, &turn, Vec::new()),
+        Ok(turn) => turned(&app, &context, &browser, &turn, Vec::new()).await,
         Err(failure) => failed(&context, &browser, &failure),
     }
 }

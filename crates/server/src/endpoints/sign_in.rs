@@ -95,7 +95,7 @@ async fn answer(
         && let Some(request) = transaction.request()
     {
         let turn = cancelled(request.to.clone());
-        return Ok(turned(app, context, browser, &turn, Vec::new()));
+        return Ok(turned(app, context, browser, &turn, Vec::new()).await);
     }
     let mut form = Form::blank(app, context, browser, transaction).await?;
     form.read(&mut params);
@@ -106,14 +106,14 @@ async fn answer(
     if form.asks_name_alone(context) {
         let typed = Some((form.realm.clone(), username));
         let next = form.transaction.typing(typed);
-        return Ok(turned(app, context, browser, &Turn::SignIn(next), Vec::new()));
+        return Ok(turned(app, context, browser, &Turn::SignIn(next), Vec::new()).await);
     }
     let user = match form.recognise(app, context, &username, &mut params).await? {
         Ok(user) => user,
         Err(error) => return Ok(form.show(app, context, browser, Some(error))),
     };
     let (turn, cookie) = signed_in(app, context, browser, form, &user).await?;
-    Ok(turned(app, context, browser, &turn, vec![cookie]))
+    Ok(turned(app, context, browser, &turn, vec![cookie]).await)
 }
 
 /// The person does not want to (trap 37).
@@ -166,7 +166,7 @@ impl Form {
     ) -> Result<Self, FlowFailure> {
         let tenant = &context.tenant.tenant.name;
         let entry = match transaction.request() {
-            Some(request) => app.directory.client(tenant, &request.client).await?,
+            Some(request) => app.directory.client(tenant, request.client()).await?,
             None => None,
         };
         let sessions = browser.sessions(app, &context.tenant, context.now).await?;

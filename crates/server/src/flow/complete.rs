@@ -8,6 +8,7 @@ use grantor_domain::authorize::{Answer, Complaint};
 use grantor_domain::code::AuthorizationCode;
 use grantor_domain::consent::Consent;
 use grantor_domain::decision::{Entitlement, Outcome, RecordedDecision};
+use grantor_domain::grant::Grant;
 use grantor_domain::pushed::PushedRequest;
 use grantor_domain::session::{Session, SignIn};
 use grantor_domain::sign_in::Level;
@@ -17,7 +18,7 @@ use grantor_oauth_types::id::GrantId;
 use grantor_store::{Claim, Claimed, Effect, Effects, Expect, operations};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{FlowFailure, Ready, Turn, complaint_of, judged};
+use super::{FlowFailure, Ready, Turn, complaint_of, front_channel, judged};
 use crate::app::App;
 use crate::audit::{IssueEvent, Why};
 use crate::audit_events;
@@ -54,8 +55,14 @@ pub async fn complete(app: &App, context: &Context, ready: Ready) -> Result<Turn
         let id: GrantId = app.new_id(context.now);
         LookupSecret::mint(SecretKind::AuthorizationCode, id.bytes())
     });
+    if request.to.response_type().has_token() {
+        if let Some(complaint) = front_channel::forbidden(&entitled) {
+            return Ok(Turn::Answer(to, Answer::Refused(complaint)));
+        }
+    }
+    let opened = front_channel::grant(context, &ready, &entitled, grant);
     let stored = code.as_ref().map(|secret| single_use(context, secret, &ready, &entitled, grant));
-    match write(app, context, &ready, stored).await? {
+    match write(app, context, &ready, stored, opened).await? {
         Written::Done => {}
         Written::SessionGone => return Ok(Turn::SignIn(ready.transaction)),
         Written::Spent => {
@@ -69,7 +76,8 @@ pub async fn complete(app: &App, context: &Context, ready: Ready) -> Result<Turn
     if !ready.decided.is_empty() {
         app.directory.catch_up(context.now).await?;
     }
-    let granted: Vec<_> = code.iter().map(|secret| ("code", secret.reveal())).collect();
+    let code = code.map(|secret| secret.reveal());
+    let granted = front_channel::members(app, context, &ready, &entitled, grant, code).await?;
     Ok(Turn::Answer(to, Answer::Granted(granted)))
 }
 
@@ -108,7 +116,7 @@ fn single_use(
 ) -> SingleUse {
     let request = ready.transaction.request().expect("only requests of clients are completed");
     let code = AuthorizationCode {
-        client: request.client.clone(),
+        client: request.client().clone(),
         redirect_uri: request.named_redirect.then(|| request.to.uri().to_owned()),
         scopes: entitled.scopes.clone(),
         resources: request.resources.clone(),
@@ -129,7 +137,7 @@ fn single_use(
 }
 
 /// What clients are told of the sign-in.
-fn sign_in(session: &Session) -> SignIn {
+pub(super) fn sign_in(session: &Session) -> SignIn {
     SignIn {
         session: Some(session.id),
         at: session.authenticated_at(),
@@ -144,6 +152,7 @@ async fn write(
     context: &Context,
     ready: &Ready,
     code: Option<SingleUse>,
+    opened: Option<Grant>,
 ) -> Result<Written, FlowFailure> {
     let tenant = context.tenant.tenant.name.clone();
     let request = ready.transaction.request().expect("only requests of clients are completed");
@@ -162,7 +171,11 @@ async fn write(
         Some(code) => effects.and(Effect::OpenSingleUse(Box::new(code))),
         None => effects,
     };
-    let (now, client) = (context.now, request.client.clone());
+    if let Some(grant) = opened {
+        let event = audit_events::grant_opened(&grant, context);
+        effects = effects.and(Effect::OpenGrant(Box::new(grant))).audit(event);
+    }
+    let (now, client) = (context.now, request.client().clone());
     let idle = context.tenant.tenant.settings.session_idle_seconds;
     let written = operations::judge(&*app.store, claims, move |claimed| {
         let Some(session) = claimed.session(0).filter(|session| session.is_live(now)) else {

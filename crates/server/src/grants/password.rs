@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use grantor_domain::client::Client;
 use grantor_domain::client_auth::AuthenticatedClient;
 use grantor_domain::decision::{Ask, foresee};
 use grantor_domain::grant::{Grant, RefreshState};
@@ -94,7 +95,7 @@ fn realm(
 
 /// How the token names the user: STUPS by name, everything else by the id that is never
 /// re-assigned (SEC-088).
-pub(super) fn subject(client: &AuthenticatedClient, user: &UserEntry) -> String {
+pub(crate) fn subject(client: &Client, user: &UserEntry) -> String {
     match client.token_profile {
         grantor_domain::client::TokenProfile::Stups => user.user.name.to_string(),
         grantor_domain::client::TokenProfile::Rfc9068 => user.user.id.to_string(),

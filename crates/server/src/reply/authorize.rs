@@ -16,33 +16,42 @@ use crate::grants::Context;
 use crate::transaction::{LONGEST, Transaction};
 
 /// What comes next, as an answer to the browser.
-pub fn turned(
+pub async fn turned(
     app: &App,
     context: &Context,
     browser: &Browser,
     turn: &Turn,
     cookies: Vec<HeaderValue>,
 ) -> Response<Body> {
-    let to_page = |name: &str, transaction: &Transaction| {
-        let location = flow::step(context, app, name, transaction);
-        if location.len() > LONGEST {
-            return too_long(app, context, browser, transaction);
-        }
-        see_other(&location)
-    };
     let response = match turn {
-        Turn::Answer(to, given) => answer(app, context, browser, to, given),
-        Turn::SignIn(transaction) => to_page("/sign-in", transaction),
-        Turn::Choose(transaction) => to_page("/account-choice", transaction),
-        Turn::Consent(transaction) => to_page("/consent", transaction),
+        Turn::Answer(to, given) => answer(app, context, browser, to, given).await,
+        Turn::SignIn(transaction) => to_page(app, context, browser, "/sign-in", transaction).await,
+        Turn::Choose(transaction) => {
+            to_page(app, context, browser, "/account-choice", transaction).await
+        }
+        Turn::Consent(transaction) => to_page(app, context, browser, "/consent", transaction).await,
         Turn::Ready(_) => unreachable!("what is ready is completed before it is answered"),
         Turn::Own(to) => see_other(&flow::path(&context.tenant, to)),
     };
     with_decision(with_cookies(response, cookies), context.decision)
 }
 
+async fn to_page(
+    app: &App,
+    context: &Context,
+    browser: &Browser,
+    page: &str,
+    transaction: &Transaction,
+) -> Response<Body> {
+    let location = flow::step(context, app, page, transaction);
+    if location.len() > LONGEST {
+        return too_long(app, context, browser, transaction).await;
+    }
+    see_other(&location)
+}
+
 /// SEC-007: what does not fit into a URL has to be pushed (RFC 9126).
-fn too_long(
+async fn too_long(
     app: &App,
     context: &Context,
     browser: &Browser,
@@ -51,13 +60,15 @@ fn too_long(
     use grantor_domain::authorize::Complaint;
     let complaint = Complaint::invalid("the request is too long; push it");
     match transaction.request() {
-        Some(request) => answer(app, context, browser, &request.to, &Answer::Refused(complaint)),
+        Some(request) => {
+            answer(app, context, browser, &request.to, &Answer::Refused(complaint)).await
+        }
         None => failed(context, browser, &FlowFailure::Page(complaint)),
     }
 }
 
 /// The client is answered; an error is logged here and nowhere else.
-fn answer(
+async fn answer(
     app: &App,
     context: &Context,
     browser: &Browser,
@@ -69,10 +80,11 @@ fn answer(
         tracing::info!(oauth.error = error, reason = complaint.description,
             decision.id = %context.decision, "authorization refused");
     }
-    let members = to.members(given, &context.tenant.tenant.issuer);
-    let signed = None;
-    let _ = app;
-    match to.place(members, signed) {
+    let placed = match flow::place(app, context, to, given).await {
+        Ok(placed) => placed,
+        Err(failure) => return failed(context, browser, &failure),
+    };
+    match placed {
         Placed::Redirect(location) => see_other(&location),
         Placed::Form { action, fields } => {
             let visit = browser.visit.clone().once();

@@ -5,6 +5,7 @@ mod accounts;
 mod code_flow;
 mod consent;
 mod errors;
+mod front_channel;
 mod sign_in;
 mod silent;
 mod tabs;
