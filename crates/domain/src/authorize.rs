@@ -10,11 +10,13 @@
 //! |------------------------------|------------------|-----------------------------------|
 //! | which redirect URI           | [`redirect_uri`] | RFC 9700 §2.1, RFC 8252 §7.3      |
 //! | the request, read            | [`request`]      | RFC 6749 §4.1.1, OIDC Core §3.1.2 |
+//! | the request as a signed JWT  | [`request_object`] | RFC 9101                        |
 //! | where the answer stands      | [`answer`]       | RFC 9207, Form Post, JARM         |
 
 pub mod answer;
 pub mod redirect_uri;
 pub mod request;
+pub mod request_object;
 
 pub use answer::{Answer, Placed, ReturnAddress};
 pub use request::{AuthorizationRequest, Prompts, read};

@@ -125,6 +125,23 @@ impl Params {
         Ok(())
     }
 
+    /// Adds a parameter that was read elsewhere, by the same rules.
+    pub fn put(&mut self, name: &str, value: String) -> Result<(), ParamError> {
+        if self.values.len() >= MAX_PARAMS {
+            return Err(ParamError::TooMany);
+        }
+        if name.contains('\0') || value.contains('\0') {
+            return Err(ParamError::NotAForm);
+        }
+        self.add(name.to_owned(), value)
+    }
+
+    /// What was sent and not taken yet, in the order of its names.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.values.iter();
+        all.flat_map(|(name, values)| values.iter().map(|value| (name.as_str(), value.as_str())))
+    }
+
     /// Looks at a parameter without taking it.
     pub fn peek(&self, name: &str) -> Option<&str> {
         self.values.get(name)?.last().map(String::as_str)

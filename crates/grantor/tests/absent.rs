@@ -29,19 +29,6 @@ async fn absent_authorization_details() {
 }
 
 #[tokio::test]
-async fn absent_request_objects() {
-    let server = Server::shared().await;
-    server.is_silent_about(&["request_parameter", "request_uri", "request_object"]).await;
-}
-
-#[tokio::test]
-async fn absent_par() {
-    let server = Server::shared().await;
-    server.has_none_of(&["/oauth2/par", "/par", "/as/par"]).await;
-    server.is_silent_about(&["pushed_authorization"]).await;
-}
-
-#[tokio::test]
 async fn absent_device_grant() {
     let server = Server::shared().await;
     server.has_none_of(&["/oauth2/device_authorization", "/oauth2/device", "/device"]).await;

@@ -9,6 +9,7 @@ pub mod end_session;
 pub mod health;
 pub mod introspect;
 pub mod jwks;
+pub mod par;
 pub mod register;
 pub mod revocations;
 pub mod revoke;

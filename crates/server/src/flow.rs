@@ -11,11 +11,14 @@ mod hint;
 mod jarm;
 mod people;
 mod realms;
+mod request;
 mod views;
 
 use std::sync::Arc;
 
-use grantor_domain::authorize::{Answer, Complaint, ReturnAddress, redirect_uri};
+use grantor_domain::authorize::{
+    Answer, AuthorizationRequest, Complaint, ReturnAddress, redirect_uri,
+};
 use grantor_domain::consent::{Consent, ConsentStatus};
 use grantor_domain::consent_request::{self, Asking, Question, Verdict};
 use grantor_domain::decision::{Ask, Entitlement, Outcome, RecordedDecision, Refusal, foresee};
@@ -39,6 +42,7 @@ pub use hint::named;
 pub use jarm::place;
 pub use people::{Signed, open_session};
 pub use realms::{of_host, offered};
+pub use request::{Asked, URN, opened, read};
 pub use views::{
     SignInView, asking, choice_page, consent_page, error_page, path, sign_in_page, step,
 };
@@ -186,7 +190,7 @@ pub async fn question(
         let words = "redirect_uri is not registered for this client";
         return Err(FlowFailure::Page(Complaint::invalid(words)));
     }
-    if let Some(complaint) = foreseen(context, &entry, transaction) {
+    if let Some(complaint) = foreseen(context, &entry, request) {
         return Ok(Err(Unanswered::Refused(complaint)));
     }
     let wanted = Wanted {
@@ -219,12 +223,11 @@ pub async fn question(
 }
 
 /// What is known of the client alone already refuses: a hopeless request shows no page (SEC-036).
-fn foreseen(
+pub fn foreseen(
     context: &Context,
     entry: &ClientEntry,
-    transaction: &Transaction,
+    request: &AuthorizationRequest,
 ) -> Option<Complaint> {
-    let request = transaction.request()?;
     if request.realm.as_ref().is_some_and(|realm| !context.tenant.realms.contains_key(realm)) {
         return Some(Complaint::invalid("unknown realm"));
     }

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::dialects::stups;
 use crate::endpoints::{
     account_choice, authorize, check_session, consent, discovery, end_session, health, introspect,
-    jwks, register, revocations, revoke, sign_in, token, userinfo,
+    jwks, par, register, revocations, revoke, sign_in, token, userinfo,
 };
 use crate::reply::json::private;
 use crate::reply::page::Visit;
@@ -104,6 +104,7 @@ pub fn public() -> Routes {
         .add(Guard::Client, Method::POST, "/oauth2/revoke", revoke::post)
         .add(Guard::Open, Method::GET, "/oauth2/authorize", authorize::get)
         .add(Guard::Open, Method::POST, "/oauth2/authorize", authorize::post)
+        .add(Guard::Client, Method::POST, "/oauth2/par", par::post)
         .add(Guard::Open, Method::GET, "/sign-in", sign_in::get)
         .add(Guard::Open, Method::POST, "/sign-in", sign_in::post)
         .add(Guard::Open, Method::GET, "/account-choice", account_choice::get)

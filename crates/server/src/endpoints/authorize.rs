@@ -3,7 +3,7 @@
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Response, header};
-use grantor_domain::authorize::{self, Answer, Complaint, Refused};
+use grantor_domain::authorize::{Answer, Complaint, Refused};
 use grantor_domain::params::Params;
 use grantor_oauth_types::name::ClientId;
 
@@ -11,7 +11,7 @@ use super::context;
 use crate::app::App;
 use crate::browser::Browser;
 use crate::extract::{Here, Peer, is_form};
-use crate::flow::{self, FlowFailure, Turn};
+use crate::flow::{self, Asked, FlowFailure, Turn};
 use crate::grants::Context;
 use crate::reply::authorize::{failed, note_rejected, turned};
 use crate::reply::page::see_other;
@@ -106,8 +106,9 @@ async fn begin(
     let id = ClientId::parse(&id).map_err(|_| FlowFailure::UnknownClient)?;
     let entry = app.directory.client(&context.tenant.tenant.name, &id).await?;
     let entry = entry.ok_or(FlowFailure::UnknownClient)?;
-    let mut request = match authorize::read(params, entry.client()) {
-        Ok(request) => request,
+    let asked = flow::read(app, context, entry.client(), params).await?;
+    let Asked { mut request, pushed } = match asked {
+        Ok(asked) => asked,
         Err(Refused::Page(complaint)) => return Err(FlowFailure::Page(complaint)),
         Err(Refused::Redirect(to, complaint)) => {
             return Ok((Turn::Answer(to, Answer::Refused(complaint)), None));
@@ -124,7 +125,7 @@ async fn begin(
         Err(complaint) => return Ok((Turn::Answer(to, Answer::Refused(complaint)), None)),
     };
     let (binding, cookie) = browser.bind();
-    let purpose = Purpose::Authorize { request: Box::new(request), pushed: None };
+    let purpose = Purpose::Authorize { request: Box::new(request), pushed };
     let mut transaction = Transaction::new(purpose, binding, context.now);
     transaction.named = named;
     let sessions = browser.sessions(app, &context.tenant, context.now).await?;

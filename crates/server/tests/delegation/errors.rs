@@ -17,7 +17,7 @@ async fn sec_020_trap_020_without_client_or_redirect_uri_there_is_a_page_and_no_
         (&[("redirect_uri", evil), ("response_mode", "form_post")], "invalid_request"),
         (&[("redirect_uri", evil), ("response_mode", "form_post.jwt")], "invalid_request"),
         (&[("redirect_uri", evil), ("response_type", "bogus")], "invalid_request"),
-        (&[("redirect_uri", evil), ("request", "notajwt")], "invalid_request"),
+        (&[("redirect_uri", evil), ("request", "notajwt")], "invalid_request_object"),
         (&[("redirect_uri", "https://shop.example/cb?x=1")], "invalid_request"),
         (&[("redirect_uri", "javascript:alert(1)")], "invalid_request"),
     ];
