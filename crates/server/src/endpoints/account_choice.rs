@@ -2,7 +2,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use grantor_oauth_types::id::SessionId;
 
 use super::authorize::proceed;
@@ -14,6 +14,7 @@ use crate::extract::{Here, Peer};
 use crate::flow::{self, FlowFailure, Turn};
 use crate::grants::Context;
 use crate::reply::authorize::{failed, turned};
+use crate::session_state;
 
 /// The page.
 pub async fn get(
@@ -68,7 +69,7 @@ pub async fn post(
 ) -> Response<Body> {
     let context = context(&app, tenant, peer, app.clock.now());
     match answer(&app, &context, &browser, &headers, &body).await {
-        Ok(turn) => turned(&app, &context, &browser, &turn, Vec::new()).await,
+        Ok((turn, cookies)) => turned(&app, &context, &browser, &turn, cookies).await,
         Err(failure) => failed(&context, &browser, &failure),
     }
 }
@@ -79,20 +80,25 @@ async fn answer(
     browser: &Browser,
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<Turn, FlowFailure> {
+) -> Result<(Turn, Vec<HeaderValue>), FlowFailure> {
     let (transaction, mut params) = browser_form(app, context, browser, headers, body)?;
     let transaction = transaction.choosing(None);
     if params.take("cancel").is_some()
         && let Some(request) = transaction.request()
     {
-        return Ok(cancelled(request.to.clone()));
+        return Ok((cancelled(request.to.clone()), Vec::new()));
     }
     let handle = params.take("account");
     let Some(chosen) = handle.and_then(|handle| handle.parse::<SessionId>().ok()) else {
-        return Ok(Turn::SignIn(transaction));
+        return Ok((Turn::SignIn(transaction), Vec::new()));
     };
     // Of another browser or over: `advance` finds no such session, and asks.
     let sessions = browser.sessions(app, &context.tenant, context.now).await?;
+    // What the frame of session management watches is the account that is used now.
+    let used = sessions.iter().find(|session| session.id == chosen);
+    let state = used.map(|session| session_state::browser_state(Some(session)));
+    let issuer = &context.tenant.tenant.issuer;
+    let cookies = state.iter().map(|state| session_state::cookie(issuer, state)).collect();
     let transaction = transaction.choosing(Some(chosen));
-    proceed(app, context, &sessions, transaction).await
+    Ok((proceed(app, context, &sessions, transaction).await?, cookies))
 }

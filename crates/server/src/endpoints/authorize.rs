@@ -118,7 +118,7 @@ async fn begin(
         let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
         request.realm = flow::of_host(&context.tenant, host);
     }
-    let named = flow::named(context, &mut request);
+    let named = flow::named(app, context, entry.client(), &mut request).await?;
     let to = Box::new(request.to.clone());
     let named = match named {
         Ok(named) => named,

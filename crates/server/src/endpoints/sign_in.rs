@@ -23,6 +23,7 @@ use crate::grants::Context;
 use crate::passwords::{self, Typed, Unrecognised};
 use crate::reply::authorize::{failed, turned};
 use crate::reply::page::{see_other, with_cookies};
+use crate::session_state;
 use crate::transaction::{Purpose, Transaction};
 
 /// The page; without a transaction, the way to one's own account.
@@ -112,8 +113,8 @@ async fn answer(
         Ok(user) => user,
         Err(error) => return Ok(form.show(app, context, browser, Some(error))),
     };
-    let (turn, cookie) = signed_in(app, context, browser, form, &user).await?;
-    Ok(turned(app, context, browser, &turn, vec![cookie]).await)
+    let (turn, cookies) = signed_in(app, context, browser, form, &user).await?;
+    Ok(turned(app, context, browser, &turn, cookies).await)
 }
 
 /// The person does not want to (trap 37).
@@ -130,7 +131,7 @@ async fn signed_in(
     browser: &Browser,
     form: Form,
     user: &UserEntry,
-) -> Result<(Turn, HeaderValue), FlowFailure> {
+) -> Result<(Turn, Vec<HeaderValue>), FlowFailure> {
     let before = form.sessions.iter().find(|session| session.user == user.user.id);
     let signed =
         flow::open_session(app, context, browser, user, before, form.remember, "pwd").await?;
@@ -139,12 +140,16 @@ async fn signed_in(
         form.sessions.into_iter().filter(|other| other.id != session.id).collect();
     let kept = session.remember || others.iter().any(|other| other.remember);
     let seconds = context.tenant.tenant.settings.session_remember_seconds;
-    let cookie = browser.with_account(&secret, &others, kept.then_some(seconds));
+    let state = session_state::browser_state(Some(&session));
+    let cookies = vec![
+        browser.with_account(&secret, &others, kept.then_some(seconds)),
+        session_state::cookie(&context.tenant.tenant.issuer, &state),
+    ];
     let (chosen, mut sessions) = (Some(session.id), vec![session]);
     sessions.extend(others);
     let transaction = form.transaction.choosing(chosen);
     let turn = proceed(app, context, &sessions, transaction).await?;
-    Ok((turn, cookie))
+    Ok((turn, cookies))
 }
 
 /// What is on the page, or was.

@@ -23,6 +23,7 @@ use crate::app::App;
 use crate::audit::{IssueEvent, Why};
 use crate::audit_events;
 use crate::grants::Context;
+use crate::session_state;
 use crate::transaction::{Purpose, Pushed};
 
 /// What the store said when everything was to be written.
@@ -55,10 +56,9 @@ pub async fn complete(app: &App, context: &Context, ready: Ready) -> Result<Turn
         let id: GrantId = app.new_id(context.now);
         LookupSecret::mint(SecretKind::AuthorizationCode, id.bytes())
     });
-    if request.to.response_type().has_token() {
-        if let Some(complaint) = front_channel::forbidden(&entitled) {
-            return Ok(Turn::Answer(to, Answer::Refused(complaint)));
-        }
+    let forbidden = front_channel::forbidden(&entitled);
+    if let Some(complaint) = forbidden.filter(|_| request.to.response_type().has_token()) {
+        return Ok(Turn::Answer(to, Answer::Refused(complaint)));
     }
     let opened = front_channel::grant(context, &ready, &entitled, grant);
     let stored = code.as_ref().map(|secret| single_use(context, secret, &ready, &entitled, grant));
@@ -77,7 +77,12 @@ pub async fn complete(app: &App, context: &Context, ready: Ready) -> Result<Turn
         app.directory.catch_up(context.now).await?;
     }
     let code = code.map(|secret| secret.reveal());
-    let granted = front_channel::members(app, context, &ready, &entitled, grant, code).await?;
+    let mut granted = front_channel::members(app, context, &ready, &entitled, grant, code).await?;
+    if request.is_openid() {
+        let browser = session_state::browser_state(Some(&ready.session));
+        let state = session_state::session_state(to.client(), to.uri(), &browser);
+        granted.push(("session_state", state));
+    }
     Ok(Turn::Answer(to, Answer::Granted(granted)))
 }
 

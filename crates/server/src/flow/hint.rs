@@ -2,37 +2,64 @@
 
 use grantor_crypto::jws::parse_compact;
 use grantor_domain::authorize::{AuthorizationRequest, Complaint};
-use grantor_oauth_types::id::UserId;
+use grantor_domain::client::Client;
+use grantor_oauth_types::id::{SessionId, UserId};
+use grantor_store::StoreError;
 
+use crate::app::App;
 use crate::grants::Context;
+use crate::id_tokens;
 
 /// Who it is; taken out of the request. A hint is verified, its end is not looked at (OIDC Core
 /// §3.1.2.1): somebody nobody can be is a hint that nobody matches (SEC-031).
-pub fn named(
+pub async fn named(
+    app: &App,
     context: &Context,
+    client: &Client,
     request: &mut AuthorizationRequest,
-) -> Result<Option<UserId>, Complaint> {
-    let hinted = match request.id_token_hint.take() {
+) -> Result<Result<Option<UserId>, Complaint>, StoreError> {
+    let hint = match request.id_token_hint.take() {
         None => None,
-        Some(hint) => {
-            let words = "id_token_hint is no ID token of this issuer";
-            Some(subject(context, &hint).ok_or(Complaint::invalid(words))?)
-        }
+        Some(hint) => match claims_of(context, &hint) {
+            Some(hint) => Some(hint),
+            None => {
+                let words = "id_token_hint is no ID token of this issuer";
+                return Ok(Err(Complaint::invalid(words)));
+            }
+        },
     };
     let asked = request.claims.id_token.get("sub").or(request.claims.userinfo.get("sub"));
     let asked = asked.and_then(|asked| asked.value.as_ref()?.as_str());
     let nobody = UserId::from_uuid(uuid::Uuid::nil());
-    let user = |sub: &str| sub.parse().unwrap_or(nobody);
-    Ok(match (hinted.as_deref(), asked) {
-        (None, None) => None,
-        (Some(sub), None) | (None, Some(sub)) => Some(user(sub)),
-        (Some(one), Some(other)) if one == other => Some(user(one)),
-        (Some(_), Some(_)) => Some(nobody),
-    })
+    let (sub, sid) = match (&hint, asked) {
+        (None, None) => return Ok(Ok(None)),
+        (Some(hint), Some(asked)) if hint.sub != asked => return Ok(Ok(Some(nobody))),
+        (Some(hint), _) => (hint.sub.as_str(), hint.sid),
+        (None, Some(asked)) => (asked, None),
+    };
+    if let Ok(user) = sub.parse() {
+        return Ok(Ok(Some(user)));
+    }
+    // A pairwise name tells nobody who it is, but its session does.
+    let tenant = &context.tenant.tenant.name;
+    let session = match sid {
+        Some(id) => app.store.session(tenant, id).await?,
+        None => None,
+    };
+    let Some(session) = session else { return Ok(Ok(Some(nobody))) };
+    let user = app.directory.user(tenant, session.user).await?;
+    let same = user.filter(|entry| id_tokens::subject(app, client, &entry.user) == sub);
+    Ok(Ok(Some(same.map_or(nobody, |entry| entry.user.id))))
 }
 
-/// The `sub` of an ID token that one of our keys signed.
-fn subject(context: &Context, hint: &str) -> Option<String> {
+/// What counts of a hint.
+struct Hint {
+    sub: String,
+    sid: Option<SessionId>,
+}
+
+/// The claims of an ID token that one of our keys signed.
+fn claims_of(context: &Context, hint: &str) -> Option<Hint> {
     let jwt = parse_compact(hint).ok()?;
     let key = context.tenant.keys.verifying(jwt.header.kid.as_deref()?)?;
     let typ = jwt.header.typ.as_deref();
@@ -45,5 +72,6 @@ fn subject(context: &Context, hint: &str) -> Option<String> {
     let text = |name: &str| claims.get(name).and_then(serde_json::Value::as_str);
     (text("iss")? == context.tenant.tenant.issuer).then_some(())?;
     claims.get("aud")?;
-    text("sub").map(ToOwned::to_owned)
+    let sid = text("sid").and_then(|sid| sid.parse().ok());
+    Some(Hint { sub: text("sub")?.to_owned(), sid })
 }

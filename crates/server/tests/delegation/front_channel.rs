@@ -51,7 +51,7 @@ async fn answer(
 }
 
 #[tokio::test]
-async fn trap_023_trap_065_every_response_type_returns_what_it_names_in_the_fragment() {
+async fn trap_023_trap_065_trap_096_every_response_type_returns_what_it_names_in_the_fragment() {
     let world = World::new().await;
     world.client(&dynamic()).await;
     let browser = world.browser();
@@ -62,6 +62,8 @@ async fn trap_023_trap_065_every_response_type_returns_what_it_names_in_the_frag
         assert_eq!(said.contains_key("access_token"), kind.has_token(), "{kind}");
         assert_eq!(said.contains_key("id_token"), kind.has_id_token(), "{kind}");
         assert!(!said.contains_key("refresh_token"), "{kind}");
+        // trap 96: whoever watches the session knows what to watch for.
+        assert!(said["session_state"].contains('.'), "{kind}");
         assert_eq!((&*said["state"], &*said["iss"]), ("s-1", &*world.server.issuer), "{kind}");
         if let Some(token) = said.get("access_token") {
             assert_eq!(said["token_type"], "Bearer");

@@ -3,6 +3,7 @@
 use grantor_crypto::alg::Algorithm;
 use grantor_crypto::jws::Signer;
 use grantor_crypto::key::SigningKey;
+use grantor_server::clock::Clock as _;
 use grantor_testkit::Answer;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -134,8 +135,8 @@ struct Signing {
 
 impl Signing {
     async fn register(world: &World, more: &Value) -> Self {
-        let key = SigningKey::generate(Algorithm::Es256, None).unwrap();
-        let jwks = json!({ "keys": [serde_json::to_value(key.public_jwk()).unwrap()] });
+        let key = SigningKey::generate(Algorithm::Es256, None).expect("a key");
+        let jwks = json!({ "keys": [serde_json::to_value(key.public_jwk()).expect("JSON")] });
         let client =
             with(shop(), &json!({ "id": "jar1", "auth_method": "private_key_jwt", "jwks": jwks }));
         world.client(&with(client, more)).await;
@@ -143,14 +144,14 @@ impl Signing {
     }
 
     fn object(&self, world: &World, more: &Value) -> String {
-        let now = jiff::Timestamp::now().as_second();
+        let now = world.server.clock.now().as_second();
         let claims = json!({
             "iss": "jar1", "aud": world.server.issuer, "exp": now + 300, "client_id": "jar1",
             "response_type": "code", "redirect_uri": CALLBACK, "scope": "openid wishlist.read",
             "state": "inside", "code_challenge": challenge(), "code_challenge_method": "S256",
         });
         let claims = with(claims, more);
-        Signer::new(&self.key, None).sign(claims.to_string().as_bytes()).unwrap()
+        Signer::new(&self.key, None).sign(claims.to_string().as_bytes()).expect("signed")
     }
 }
 

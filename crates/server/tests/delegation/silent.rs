@@ -83,3 +83,38 @@ async fn prompt_consent_asks_even_where_nobody_would_be_asked() {
     assert!(seen.has("consent-form"), "{}", seen.text);
     world.server.stop().await;
 }
+
+#[tokio::test]
+async fn trap_031_our_own_id_token_is_a_hint_though_it_has_expired_and_for_its_user_only() {
+    let world = World::new().await;
+    let pairwise =
+        with(shop(), &json!({ "id": "pairwise", "openid": { "subject_type": "pairwise" } }));
+    let secret = world.client(&pairwise).await["client_secret"].as_str().unwrap().to_owned();
+    for (client, secret) in [("shop", &world.secret), ("pairwise", &secret)] {
+        let (anna, bert) = (world.browser(), world.browser());
+        let mut hint = String::new();
+        for (browser, name) in [(&anna, "anna"), (&bert, "bert")] {
+            let seen = browser.open(&world.request(&[("client_id", client)])).await;
+            let seen = world.sign_in(browser, &seen, name).await;
+            let seen =
+                if seen.has("consent-form") { world.agree(browser, &seen).await } else { seen };
+            let code = seen.answer()["code"].clone();
+            let tokens = world.redeem_as(client, secret, &code).await;
+            if name == "anna" {
+                tokens.body["id_token"].as_str().unwrap().clone_into(&mut hint);
+            }
+        }
+        world.server.clock.advance(SignedDuration::from_mins(11));
+        let silent =
+            world.request(&[("client_id", client), ("prompt", "none"), ("id_token_hint", &hint)]);
+        assert!(anna.open(&silent).await.answer().contains_key("code"), "{client}");
+        assert_eq!(bert.open(&silent).await.answer()["error"], "login_required", "{client}");
+        // With pages, Bert is asked for Anna's password, and his own is not hers.
+        let page =
+            bert.open(&world.request(&[("client_id", client), ("id_token_hint", &hint)])).await;
+        assert!(page.has("login-form"), "{client}");
+        let seen = world.sign_in(&bert, &page, "bert").await;
+        assert!(seen.has("login-form") && seen.has("form-error"), "{client}");
+    }
+    world.server.stop().await;
+}

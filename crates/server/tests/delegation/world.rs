@@ -138,6 +138,10 @@ impl World {
 
     /// What the token endpoint says to a code.
     pub(crate) async fn redeem(&self, code: &str) -> Answer {
+        self.redeem_as("shop", &self.secret, code).await
+    }
+
+    pub(crate) async fn redeem_as(&self, client: &str, secret: &str, code: &str) -> Answer {
         let form = [
             ("grant_type", "authorization_code"),
             ("code", code),
@@ -145,7 +149,7 @@ impl World {
             ("code_verifier", VERIFIER),
         ];
         let request = self.server.request(reqwest::Method::POST, "/oauth2/token");
-        Answer::of(request.basic_auth("shop", Some(&self.secret)).form(&form)).await
+        Answer::of(request.basic_auth(client, Some(secret)).form(&form)).await
     }
 }
 
