@@ -48,6 +48,7 @@ consent-other-account = Nicht Sie?
 consent-not-assured = Niemand hat geprüft, wer diese Anwendung betreibt. Fahren Sie nur fort, wenn Sie ihr vertrauen.
 consent-will = Sie möchte
 consent-may = Sie entscheiden, ob sie außerdem darf
+consent-you-decide = Sie entscheiden, was sie darf
 consent-critical = heikel
 consent-offline = Das darf sie auch, während Sie nicht da sind.
 consent-approve = Erlauben

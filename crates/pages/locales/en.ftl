@@ -48,6 +48,7 @@ consent-other-account = Not you?
 consent-not-assured = Nobody has checked who runs this application. Only continue if you trust it.
 consent-will = It would like to
 consent-may = You decide whether it may also
+consent-you-decide = You decide what it may do
 consent-critical = sensitive
 consent-offline = It may do this while you are away, too.
 consent-approve = Allow

@@ -21,18 +21,29 @@ use crate::access::{ALL, RESOURCE_TYPE};
 use crate::api::Problem;
 use crate::app::new_id;
 
-/// Scopes that concern no data: the caller's own name, and the client in STUPS tokens.
-const BASE_SCOPES: [(&str, &str); 2] =
-    [("uid", "Know who you are"), ("azp", "Know which application acts for you")];
+/// Scopes that concern no data: the caller's own name, and the client in STUPS tokens. Each with what
+/// people read, in English and German.
+const BASE_SCOPES: [[&str; 3]; 2] = [
+    ["uid", "Know who you are", "Wissen, wer Sie sind"],
+    ["azp", "Know which application acts for you", "Wissen, welche Anwendung für Sie handelt"],
+];
 
 /// Scopes that release claims about a person (OIDC Core §5.4), and the one for offline use (§11).
-const IDENTITY_SCOPES: [(&str, &str); 6] = [
-    ("openid", "Know that it is you"),
-    ("profile", "See your name and what else is in your profile"),
-    ("email", "See your e-mail address"),
-    ("address", "See your postal address"),
-    ("phone", "See your telephone number"),
-    ("offline_access", "Act for you while you are away"),
+const IDENTITY_SCOPES: [[&str; 3]; 6] = [
+    ["openid", "Know that it is you", "Wissen, dass Sie es sind"],
+    [
+        "profile",
+        "See your name and what else is in your profile",
+        "Ihren Namen sehen und was sonst in Ihrem Profil steht",
+    ],
+    ["email", "See your e-mail address", "Ihre E-Mail-Adresse sehen"],
+    ["address", "See your postal address", "Ihre Anschrift sehen"],
+    ["phone", "See your telephone number", "Ihre Telefonnummer sehen"],
+    [
+        "offline_access",
+        "Act for you while you are away",
+        "Für Sie handeln, während Sie nicht da sind",
+    ],
 ];
 
 /// The realms, and whether their users are services.
@@ -50,9 +61,7 @@ pub struct Seed {
 /// What a new tenant needs. `is_default` says whether its administrators manage tenants.
 pub fn tenant(tenant: Tenant, is_default: bool) -> Seed {
     let name = &tenant.name;
-    let base = BASE_SCOPES
-        .iter()
-        .map(|(token, summary)| scope(name, token, None, GrantRule::Always, summary));
+    let base = BASE_SCOPES.iter().map(|texts| for_people(name, GrantRule::Always, texts));
     let identity = identity(name);
     let permissions = permissions(name, is_default);
     let realm = |(realm, services): &(&str, bool)| Realm {
@@ -83,9 +92,15 @@ fn resource_type(tenant: &TenantName) -> ResourceType {
 }
 
 fn identity(tenant: &TenantName) -> impl Iterator<Item = Scope> {
-    let scope =
-        |(token, summary): &(&str, &str)| scope(tenant, token, None, GrantRule::Identity, summary);
-    IDENTITY_SCOPES.iter().map(scope)
+    IDENTITY_SCOPES.iter().map(|texts| for_people(tenant, GrantRule::Identity, texts))
+}
+
+/// A scope that people are asked for, in every language of the pages.
+fn for_people(tenant: &TenantName, rule: GrantRule, texts: &[&str; 3]) -> Scope {
+    let [token, english, german] = texts;
+    let mut scope = scope(tenant, token, None, rule, english);
+    scope.summary.insert("de".to_owned(), (*german).to_owned());
+    scope
 }
 
 fn permissions(tenant: &TenantName, is_default: bool) -> impl Iterator<Item = Scope> {
