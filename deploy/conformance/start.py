@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+"""Starts Grantor for tests of conformance, fills it from world.json, and serves a small protected resource.
+
+    deploy/conformance/start.py [--host NAME] [--grantor PROGRAM] [--redirect-uri URI]...
+
+Everything is kept in deploy/conformance/state; remove that folder to begin anew. The secrets of the clients
+are in state/clients.json. Only the standard library and openssl are needed. See docs/conformance.md."""
+
+import argparse
+import base64
+import http.server
+import json
+import os
+import pathlib
+import re
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+STATE = HERE / "state"
+BOOTSTRAP_SECRET = re.compile(r"\bgbs_[A-Za-z0-9_-]+")
+PORT, RESOURCE_PORT = 8443, 8444
+
+
+def openssl(*arguments):
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+
+def make_certificates(host):
+    """An authority of its own, and a certificate for the host and for localhost."""
+    authority, key, server = STATE / "ca.pem", STATE / "ca.key", STATE / "server"
+    extensions = STATE / "extensions"
+    if authority.exists() and (STATE / "host").read_text() == host:
+        return
+    names = ",".join(f"DNS:{name}" for name in dict.fromkeys([host, "localhost"]))
+    extensions.write_text(f"subjectAltName={names},IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "365", "-subj", "/CN=Grantor conformance",
+            "-keyout", key, "-out", authority)
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={host}",
+            "-keyout", f"{server}.key", "-out", f"{server}.csr")
+    openssl("x509", "-req", "-in", f"{server}.csr", "-CA", authority, "-CAkey", key, "-CAcreateserial",
+            "-days", "365", "-extfile", extensions, "-out", f"{server}.pem")
+    for secret in [key, STATE / "server.key"]:
+        secret.chmod(0o600)
+    (STATE / "host").write_text(host)
+
+
+class Server:
+    """The running program, and calls of it."""
+
+    def __init__(self, program, host):
+        self.issuer = f"https://{host}:{PORT}"
+        self.trust = ssl.create_default_context(cafile=STATE / "ca.pem")
+        environment = {
+            **os.environ,
+            "GRANTOR_TENANT_ISSUER": self.issuer,
+            "GRANTOR_OUTBOUND_ALLOWED_HOSTS": json.dumps(list(dict.fromkeys([host, "localhost"]))),
+        }
+        command = [program, "serve", "--config", HERE / "grantor.toml"]
+        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True)
+        self.said, self.secret = [], None
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        with (STATE / "log").open("a") as log:
+            for line in self.process.stdout:
+                log.write(line)
+                log.flush()
+                self.said.append(line)
+                found = BOOTSTRAP_SECRET.search(line)
+                self.secret = self.secret or (found and found.group())
+
+    def ask(self, method, path, body=None, form=None, headers=None):
+        """Status and JSON. The name need not resolve here: the connection goes to this machine."""
+        data = json.dumps(body).encode() if body is not None else None
+        headers = {"Content-Type": "application/json", **(headers or {})}
+        if form is not None:
+            data = urllib.parse.urlencode(form).encode()
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        headers["Host"] = self.issuer.removeprefix("https://")
+        request = urllib.request.Request(f"https://localhost:{PORT}{path}", data, headers, method=method)
+        handlers = [urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=self.trust)]
+        try:
+            with urllib.request.build_opener(*handlers).open(request, timeout=10) as answer:
+                return answer.status, json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                return refusal.code, json.loads(refusal.read() or b"null")
+
+    def wait(self):
+        for _ in range(200):
+            if self.process.poll() is not None:
+                sys.exit("grantor serve ended:\n" + "".join(self.said[-20:]))
+            try:
+                if self.ask("GET", "/oauth2/jwks")[0] == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.1)
+        sys.exit("grantor serve does not answer")
+
+    def administrator(self):
+        """Credentials of the first administrator, made once."""
+        kept = STATE / "administrator.json"
+        if not kept.exists():
+            for _ in range(100):
+                if self.secret:
+                    break
+                time.sleep(0.1)
+            status, made = self.ask("POST", "/api/v1/bootstrap", {"secret": self.secret, "client_id": "administrator"})
+            assert status == 201, made
+            kept.touch(0o600)
+            kept.write_text(json.dumps(made))
+        made = json.loads(kept.read_text())
+        status, token = self.ask("POST", "/oauth2/token", form={"grant_type": "client_credentials"},
+                                 headers={"Authorization": basic(made["client_id"], made["client_secret"])})
+        assert status == 200, token
+        return {"Authorization": f"Bearer {token['access_token']}"}
+
+
+def basic(client, secret):
+    return "Basic " + base64.b64encode(f"{client}:{secret}".encode()).decode()
+
+
+def fill(server, redirect_uris):
+    """Makes what is in world.json and not there yet; what is there stays as it is."""
+    world, admin = json.loads((HERE / "world.json").read_text()), server.administrator()
+    change = {**admin, "If-Match": "*"}
+    tenant = server.ask("GET", "/api/v1/tenants", headers=admin)[1]["items"][0]
+    name = tenant.pop("name")
+    tenant["settings"].update(world["settings"])
+    status, told = server.ask("PUT", f"/api/v1/tenants/{name}", tenant, headers=change)
+    assert status == 200, told
+    for user in world["users"]:
+        status, made = server.ask("POST", "/api/v1/users", user, headers=admin)
+        if status == 201:
+            password = {"password": world["password"]}
+            status, told = server.ask("POST", f"/api/v1/users/{made['id']}/password", password, headers=admin)
+            assert status in (200, 204), told
+        else:
+            assert status == 409, made
+    secrets = STATE / "clients.json"
+    known = json.loads(secrets.read_text()) if secrets.exists() else {}
+    for client in world["clients"]:
+        if client.get("redirect_uris"):
+            client["redirect_uris"] = redirect_uris or client["redirect_uris"]
+        if client["id"] == "resource":
+            client["audiences"] = [server.issuer]
+        status, made = server.ask("POST", "/api/v1/clients", client, headers=admin)
+        assert status in (201, 409), made
+        if status == 201:
+            known[client["id"]] = made["client_secret"]
+    secrets.touch(0o600)
+    secrets.write_text(json.dumps(known, indent=2))
+    return known
+
+
+def protected_resource(server, secret):
+    """Answers who asks with a good token, in the header or (RFC 6750 §2.2) in the form, and looks at no other
+    header."""
+
+    class Resource(http.server.BaseHTTPRequestHandler):
+        def answer(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            scheme, _, token = self.headers.get("Authorization", "").partition(" ")
+            if scheme.lower() != "bearer":
+                token = urllib.parse.parse_qs(body.decode("latin-1")).get("access_token", [""])[0]
+            told = {"active": False}
+            if token:
+                _, told = server.ask("POST", "/oauth2/introspect", form={"token": token},
+                                     headers={"Authorization": basic("resource", secret)})
+            good = bool(told.get("active"))
+            text = json.dumps({"resource": "ok"} if good else {"error": "invalid_token"}).encode()
+            self.send_response(200 if good else 401)
+            if not good:
+                challenge = 'Bearer error="invalid_token"' if token else "Bearer"
+                self.send_header("WWW-Authenticate", challenge)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_GET = do_POST = answer
+
+        def log_message(self, *_):
+            pass
+
+    listener = http.server.ThreadingHTTPServer(("0.0.0.0", RESOURCE_PORT), Resource)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(STATE / "server.pem", STATE / "server.key")
+    listener.socket = context.wrap_socket(listener.socket, server_side=True)
+    threading.Thread(target=listener.serve_forever, daemon=True).start()
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--host", default="localhost", help="the host name of the issuer")
+    arguments.add_argument("--grantor", default="grantor", help="the program; default: the one in PATH")
+    arguments.add_argument("--redirect-uri", action="append", help="of the static clients; may be repeated")
+    chosen = arguments.parse_args()
+    STATE.mkdir(mode=0o700, exist_ok=True)
+    make_certificates(chosen.host)
+    server = Server(chosen.grantor, chosen.host)
+    try:
+        server.wait()
+        secrets = fill(server, chosen.redirect_uri)
+        if "resource" in secrets:
+            protected_resource(server, secrets["resource"])
+        print(f"issuer    {server.issuer}\nresource  https://{chosen.host}:{RESOURCE_PORT}/\n"
+              f"authority {STATE / 'ca.pem'}\nclients   {STATE / 'clients.json'}\nready", flush=True)
+        server.process.wait()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.process.terminate()
+        server.process.wait()
+
+
+if __name__ == "__main__":
+    main()
