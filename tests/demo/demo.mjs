@@ -18,7 +18,7 @@ const browser = await chromium.launch({
 
 /** A visitor with an empty cookie jar; complaints of the browser end the story. */
 async function visitor(options = {}) {
-  const context = await browser.newContext({ locale: 'en-GB', ...options });
+  const context = await browser.newContext({ locale: 'en-GB', reducedMotion: 'reduce', ...options });
   const page = await context.newPage();
   const complaints = [];
   page.on('pageerror', (error) => complaints.push(String(error)));
