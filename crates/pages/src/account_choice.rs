@@ -50,11 +50,13 @@ impl AccountChoice {
 impl Account {
     pub(crate) fn shown_name(&self) -> String {
         let name = clean(&self.name);
-        if name.is_empty() { self.shown_detail() } else { name }
+        if name.is_empty() { clean(&self.detail) } else { name }
     }
 
+    /// What stands beside the name; nothing where it would be the same once more.
     pub(crate) fn shown_detail(&self) -> String {
-        clean(&self.detail)
+        let detail = clean(&self.detail);
+        if detail == self.shown_name() { String::new() } else { detail }
     }
 
     pub(crate) fn initial(&self) -> String {

@@ -13,6 +13,7 @@ use grantor_domain::document::DocumentKey;
 use grantor_domain::realm::Realm;
 use grantor_domain::resource_type::ResourceType;
 use grantor_domain::scope::{GrantRule, Scope};
+use grantor_domain::tenant::Tenant;
 use grantor_domain::user::{Person, StoredPassword, User};
 use grantor_oauth_types::client_auth::ClientAuthMethod;
 use grantor_oauth_types::grant_type::GrantType;
@@ -116,8 +117,10 @@ struct Maker {
 impl Maker {
     async fn cast(&self, store: &dyn Store) -> anyhow::Result<World> {
         let analytics = ApplicationId::parse("order-analytics")?;
-        let (alice, alice_user) = self.user("customers", "alice", None)?;
-        let (bob, bob_user) = self.user("customers", "bob", None)?;
+        let (alice, mut alice_user) = self.user("customers", "alice", None)?;
+        let (bob, mut bob_user) = self.user("customers", "bob", None)?;
+        called(&mut alice_user, "Alice", "Alder");
+        called(&mut bob_user, "Bob", "Birch");
         let (service, service_user) =
             self.user("services", "stups_order-analytics", Some(analytics.clone()))?;
         let (shop, shop_client) = self.client("shop", None)?;
@@ -157,6 +160,7 @@ impl Maker {
         }
         operations::write(store, effects).await?;
         self.allow_passwords(store).await?;
+        self.name_the_pages(store).await?;
         Ok(World {
             issuer: self.places.issuer.clone(),
             shop,
@@ -254,6 +258,15 @@ impl Maker {
             operations::write(store, changed).await?;
         }
         Ok(())
+    }
+
+    /// What the pages call the whole.
+    async fn name_the_pages(&self, store: &dyn Store) -> anyhow::Result<()> {
+        let key = DocumentKey::id::<Tenant>(&self.tenant, self.tenant.as_str());
+        let mut found = store.find::<Tenant>(&key).await?.context("made just now")?;
+        "Acme".clone_into(&mut found.value.settings.look.name);
+        let changed = Effects::NONE.put(&found.value, Expect::Version(found.version));
+        Ok(operations::write(store, changed).await?)
     }
 
     fn user(
@@ -358,4 +371,11 @@ impl Maker {
     fn id<K: IdKind>(&self) -> Id<K> {
         new_id(self.now)
     }
+}
+
+/// Gives a customer a name.
+fn called(user: &mut User, given: &str, family: &str) {
+    user.display_name = Some(format!("{given} {family}"));
+    user.person.given_name = Some(given.to_owned());
+    user.person.family_name = Some(family.to_owned());
 }
