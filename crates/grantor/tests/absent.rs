@@ -18,12 +18,6 @@ use tempfile::TempDir;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_grantor");
 
 #[tokio::test]
-async fn absent_authorization_code() {
-    let server = Server::shared().await;
-    server.knows_no_grant("authorization_code", "code=SplxlOBeZQQYbYS6WxSbIA").await;
-}
-
-#[tokio::test]
 async fn absent_authorization_details() {
     Server::shared().await.is_silent_about(&["authorization_details"]).await;
 }
@@ -57,34 +51,6 @@ async fn absent_dpop() {
 #[tokio::test]
 async fn absent_mtls() {
     Server::shared().await.is_silent_about(&["tls_client", "mtls"]).await;
-}
-
-#[tokio::test]
-async fn absent_userinfo() {
-    let server = Server::shared().await;
-    server.has_none_of(&["/oauth2/userinfo", "/userinfo"]).await;
-    server.is_silent_about(&["userinfo"]).await;
-}
-
-/// No response type and no claim of one; OIDC Discovery §3 wants the algorithms named all the same.
-#[tokio::test]
-async fn absent_id_tokens() {
-    let server = Server::shared().await;
-    server.is_silent_about(&["id_token_enc", "claims_supported", "claims_parameter"]).await;
-    let answer = include_str!("../../oauth-types/src/token_response.rs");
-    assert!(!answer.contains("id_token"), "token answers can carry an ID token");
-}
-
-#[tokio::test]
-async fn absent_logout() {
-    let server = Server::shared().await;
-    server.has_none_of(&["/logout", "/oauth2/end_session", "/session"]).await;
-    server.is_silent_about(&["end_session", "check_session", "logout"]).await;
-    for path in ["/", "/.well-known/openid-configuration", "/oauth2/jwks"] {
-        let answer = server.get(path).send().await.unwrap();
-        assert_eq!(answer.headers().get("set-cookie"), None, "{path} sets a cookie");
-    }
-    no_route_contains(&["logout", "session"]);
 }
 
 #[tokio::test]
@@ -125,13 +91,6 @@ fn absent_ldap() {
 }
 
 #[tokio::test]
-async fn absent_registration() {
-    let server = Server::shared().await;
-    server.has_none_of(&["/oauth2/register", "/register", "/connect/register"]).await;
-    server.is_silent_about(&["registration"]).await;
-}
-
-#[tokio::test]
 async fn absent_scim() {
     let paths = ["/scim/v2/Users", "/scim/v2/Groups", "/scim/v2/ServiceProviderConfig", "/Users"];
     Server::shared().await.has_none_of(&paths).await;
@@ -148,16 +107,6 @@ async fn absent_console() {
 fn absent_gateway() {
     let run = Command::new(PROGRAM).args(["gateway", "--help"]).output().unwrap();
     assert!(!run.status.success(), "there is a gateway");
-}
-
-/// The server has nothing to fetch with.
-#[test]
-fn absent_outbound_fetches() {
-    let manifest = include_str!("../../server/Cargo.toml");
-    let (server, _of_tests) = manifest.split_once("[dev-dependencies]").unwrap();
-    for client in ["reqwest", "hyper-rustls", "grantor-client", "ureq", "\"client\""] {
-        assert!(!server.contains(client), "the server depends on {client}");
-    }
 }
 
 /// The table of all routes, both listeners': what is not in it does not exist.

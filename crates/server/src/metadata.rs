@@ -4,10 +4,14 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use grantor_crypto::alg::Algorithm;
+use grantor_crypto::jwe::{ContentEncryption, KeyManagement};
+use grantor_domain::claims::CLAIMS;
+use grantor_domain::client::Client;
 use grantor_domain::scope::{GrantRule, Scope};
 use grantor_domain::sign_in::Level;
-use grantor_domain::tenant::Tenant;
+use grantor_domain::tenant::{RegistrationPolicy, Tenant};
 use grantor_oauth_types::client_auth::ClientAuthMethod;
+use grantor_oauth_types::client_metadata::SubjectType;
 use grantor_oauth_types::grant_type::GrantType;
 use grantor_oauth_types::metadata::Metadata;
 use grantor_oauth_types::response_type::{Prompt, ResponseMode, ResponseType};
@@ -19,6 +23,14 @@ use crate::directory::KeyRing;
 
 fn strings<T: ToString>(words: &[T]) -> Vec<String> {
     words.iter().map(ToString::to_string).collect()
+}
+
+/// What can be said of a person, and of how she signed in.
+fn claims() -> Vec<String> {
+    let of_the_token =
+        ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid"];
+    let of_people = CLAIMS.iter().map(|(name, _)| *name);
+    of_the_token.into_iter().chain(of_people).map(ToOwned::to_owned).collect()
 }
 
 /// The document of a tenant. Everything in it comes from configuration, never from a request
@@ -36,6 +48,9 @@ pub fn document(
         let all = ClientAuthMethod::ALL.iter();
         all.filter(|method| **method != public).map(ToString::to_string).collect::<Vec<_>>()
     };
+    // What a client can be registered for: a key that is missing is made then.
+    let mut signing = Client::OFFERED_ALGS.to_vec();
+    signing.extend(keys.algorithms(now).into_iter().filter(|a| !Client::OFFERED_ALGS.contains(a)));
     // What is assigned or depends on membership concerns only those who know it already.
     let open = |rule: &GrantRule| {
         matches!(rule, GrantRule::Owner | GrantRule::Always | GrantRule::Identity)
@@ -76,12 +91,24 @@ pub fn document(
             .collect(),
         introspection_endpoint_auth_methods_supported: confidential(),
         revocation_endpoint_auth_methods_supported: methods(),
-        subject_types_supported: vec!["public".to_owned()],
-        id_token_signing_alg_values_supported: keys
-            .algorithms(now)
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
+        subject_types_supported: strings(SubjectType::ALL),
+        id_token_signing_alg_values_supported: strings(&signing),
+        id_token_encryption_alg_values_supported: strings(&KeyManagement::ALL),
+        id_token_encryption_enc_values_supported: strings(&ContentEncryption::ALL),
+        userinfo_endpoint: at("/oauth2/userinfo"),
+        userinfo_signing_alg_values_supported: strings(&signing),
+        userinfo_encryption_alg_values_supported: strings(&KeyManagement::ALL),
+        userinfo_encryption_enc_values_supported: strings(&ContentEncryption::ALL),
+        claims_supported: claims(),
+        claims_parameter_supported: Some(true),
+        registration_endpoint: at("/oauth2/register")
+            .filter(|_| tenant.settings.registration != RegistrationPolicy::Off),
+        end_session_endpoint: at("/oauth2/end_session"),
+        check_session_iframe: at("/oauth2/check_session"),
+        frontchannel_logout_supported: Some(true),
+        frontchannel_logout_session_supported: Some(true),
+        backchannel_logout_supported: Some(true),
+        backchannel_logout_session_supported: Some(true),
         grantor_revocation_feed: at("/oauth2/revocations"),
         grantor_tokeninfo_endpoint: at("/oauth2/tokeninfo"),
     };

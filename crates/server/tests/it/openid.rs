@@ -189,3 +189,83 @@ pub(crate) async fn sign_in(server: &TestServer, user: UserId) -> (SessionId, St
     debug_assert_ne!(secret.digest(), SecretDigest::of(""));
     (id, secret.reveal())
 }
+
+/// Traps 8 to 16: discovery says what there is, under both names.
+#[tokio::test]
+async fn trap_008_to_012_discovery_is_complete_and_the_same_under_both_names() {
+    let world = Openid::start(json!({})).await;
+    let get = async |path: &str| Answer::of(world.server.request(reqwest::Method::GET, path)).await;
+    let openid = get("/.well-known/openid-configuration").await;
+    assert_eq!(openid.header("content-type"), "application/json");
+    let oauth = get("/.well-known/oauth-authorization-server").await;
+    assert_eq!(openid.body, oauth.body);
+    let said = openid.body;
+    assert_eq!(said["issuer"], world.server.issuer);
+    for endpoint in [
+        "authorization_endpoint",
+        "token_endpoint",
+        "userinfo_endpoint",
+        "jwks_uri",
+        "end_session_endpoint",
+        "check_session_iframe",
+        "revocation_endpoint",
+        "introspection_endpoint",
+    ] {
+        let uri = said[endpoint].as_str().unwrap_or_else(|| panic!("{endpoint}"));
+        let path = uri.strip_prefix(&world.server.issuer).expect("trap 3: the host that was used");
+        assert_ne!(get(path).await.status, 404, "{endpoint}");
+    }
+    let has = |member: &str, value: &str| {
+        assert!(said[member].as_array().unwrap().contains(&json!(value)), "{member} {value}");
+    };
+    has("response_types_supported", "code");
+    has("subject_types_supported", "pairwise");
+    has("id_token_signing_alg_values_supported", "RS256");
+    has("grant_types_supported", "authorization_code");
+    has("code_challenge_methods_supported", "S256");
+    has("scopes_supported", "openid");
+    has("scopes_supported", "offline_access");
+    has("claims_supported", "phone_number_verified");
+    has("id_token_encryption_alg_values_supported", "RSA-OAEP-256");
+    for on in [
+        "claims_parameter_supported",
+        "frontchannel_logout_supported",
+        "frontchannel_logout_session_supported",
+        "backchannel_logout_supported",
+        "backchannel_logout_session_supported",
+        "authorization_response_iss_parameter_supported",
+    ] {
+        assert_eq!(said[on], true, "{on}");
+    }
+    // Trap 11: what is false or true when it is missing is said.
+    assert!(said["request_uri_parameter_supported"].is_boolean());
+    assert!(said.get("registration_endpoint").is_none(), "off by default (SEC-151)");
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn trap_017_018_every_key_is_public_named_apart_and_there_before_it_signs() {
+    let world = Openid::start(json!({})).await;
+    let keys = async || {
+        let set = Answer::of(world.server.request(reqwest::Method::GET, "/oauth2/jwks")).await;
+        set.body["keys"].as_array().unwrap().clone()
+    };
+    let before = keys().await;
+    assert!(
+        before.iter().any(|key| key["alg"] == "RS256" && key["n"].as_str().unwrap().len() >= 342)
+    );
+    for key in &before {
+        assert!(key["kid"].is_string() && key.get("d").is_none() && key["kty"] != "oct");
+    }
+    let bought = world.redeemed("openid").await;
+    let old = bought["id_token"].as_str().unwrap();
+    let rotate = json!({ "alg": "RS256" });
+    let rotated = world.server.post("/api/v1/keys", &world.admin, &rotate).await;
+    assert!(rotated.status.is_success(), "{}", rotated.text);
+    assert_eq!(keys().await.len(), before.len() + 1, "published before its first use");
+    let soon = world.redeemed("openid").await;
+    let kid = |jwt: &str| grantor_crypto::jws::parse_compact(jwt).unwrap().header.kid.clone();
+    assert_eq!(kid(soon["id_token"].as_str().unwrap()), kid(old), "the old one signs until then");
+    world.verified(old).await;
+    world.server.stop().await;
+}
