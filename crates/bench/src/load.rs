@@ -17,6 +17,8 @@ pub(crate) const CONNECTIONS: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// Where it sends the browser; empty if nowhere
+    pub(crate) location: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -36,7 +38,7 @@ impl Run {
 }
 
 /// Sends `count` requests over [`CONNECTIONS`]; request `i` is `requests[i % len]`. All must be
-/// answered with 200; `keep` sees each answer.
+/// answered with 200, or sent elsewhere; `keep` sees each answer.
 pub(crate) async fn run(
     address: &str,
     requests: Arc<Vec<Vec<u8>>>,
@@ -62,7 +64,7 @@ pub(crate) async fn run(
                 stream.write_all(&requests[number % requests.len()]).await?;
                 let answer = receive(&mut stream, &mut buffer).await?;
                 latencies.push(sent.elapsed());
-                if answer.status != 200 {
+                if !matches!(answer.status, 200 | 303) {
                     let text = String::from_utf8_lossy(&answer.body).into_owned();
                     bail!("request {number} was answered {}: {text}", answer.status);
                 }
@@ -99,16 +101,20 @@ async fn receive(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result
             bail!("the connection ended");
         }
         let Some(head) = buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { continue };
-        let text = std::str::from_utf8(&buffer[..head])?.to_ascii_lowercase();
+        let text = std::str::from_utf8(&buffer[..head])?;
         let status = text.get(9..12).context("no status")?.parse()?;
-        let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
-        let length: usize = length.context("no content-length")?.trim().parse()?;
+        let header = |name: &str| {
+            let mut lines = text.lines().filter_map(|line| line.split_once(": "));
+            lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        };
+        let length: usize = header("content-length").unwrap_or("0").trim().parse()?;
+        let location = header("location").unwrap_or_default().to_owned();
         while buffer.len() < head + 4 + length {
             if stream.read_buf(buffer).await? == 0 {
                 bail!("the connection ended in a body");
             }
         }
-        return Ok(Answer { status, body: buffer[head + 4..head + 4 + length].to_vec() });
+        return Ok(Answer { status, location, body: buffer[head + 4..head + 4 + length].to_vec() });
     }
 }
 

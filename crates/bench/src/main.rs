@@ -10,6 +10,7 @@
 #![expect(clippy::cast_precision_loss, reason = "figures are rounded anyway")]
 #![expect(clippy::similar_names, reason = "a cost is what a function called cost returns")]
 
+mod delegation;
 mod floors;
 mod load;
 mod process;

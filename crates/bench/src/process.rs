@@ -60,6 +60,11 @@ pub(crate) fn cpu(pid: u32) -> anyhow::Result<Duration> {
     Ok(Duration::from_nanos(nanos))
 }
 
+/// CPU time of this process so far.
+pub(crate) fn process_cpu() -> anyhow::Result<Duration> {
+    cpu(std::process::id())
+}
+
 /// CPU time of this thread so far.
 pub(crate) fn own_cpu() -> Duration {
     let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde_json::json;
 
+use crate::delegation;
 use crate::floors::{self, Crypto};
 use crate::load::{self, CONNECTIONS, member};
 use crate::process::{Pinned, cpu, memory_mib};
@@ -16,7 +17,7 @@ use crate::world::{Admin, Basic, World};
 const CHAINS: usize = 64;
 
 /// A line of the table.
-struct Row {
+pub(crate) struct Row {
     what: String,
     floor: String,
     figure: String,
@@ -63,6 +64,7 @@ pub(crate) async fn run(grantor: &Path, requests: usize, grants: usize) -> anyho
     documents(&world, bare, requests).await?;
     verification(&world, &cast, bare, &crypto, requests).await?;
     issuing(&world, &cast, bare, &crypto, requests).await?;
+    delegation::run(&world, &admin, bare, &crypto, requests / 20).await?;
     // Hashing takes its own memory, 19 MiB each at a time, by design: it is looked at apart.
     let memory = memory_mib(world.server.pid)?;
     passwords(&world, &cast, &crypto).await?;
@@ -107,7 +109,7 @@ async fn bare(requests: usize) -> anyhow::Result<Duration> {
 }
 
 /// CPU time of the server per request.
-async fn cost(
+pub(crate) async fn cost(
     address: &str,
     pid: u32,
     requests: Vec<Vec<u8>>,
@@ -230,7 +232,7 @@ async fn rotation(grantor: &Path, settings: &[(&str, f64)], grants: usize) -> an
     say("| Refresh rotation | Store alone | Server | Share | Goal | |\n|---|---|---|---|---|---|");
     let mut few = 0.0;
     for (synchronous, goal) in settings {
-        let alone = store_alone(synchronous).await?;
+        let alone = store_alone(synchronous).await?.rate;
         let folder = tempfile::tempdir()?;
         let rate = rotations(grantor, folder.path(), synchronous).await?;
         if *synchronous == "normal" {
@@ -253,7 +255,15 @@ async fn rotation(grantor: &Path, settings: &[(&str, f64)], grants: usize) -> an
     Ok(())
 }
 
-async fn store_alone(synchronous: &str) -> anyhow::Result<f64> {
+/// What the storage alone does with as many operations in flight.
+pub(crate) struct StoreAlone {
+    /// Operations a second
+    pub(crate) rate: f64,
+    /// CPU time of one
+    pub(crate) cpu: Duration,
+}
+
+pub(crate) async fn store_alone(synchronous: &str) -> anyhow::Result<StoreAlone> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("floor.db").display().to_string();
     let operations = if synchronous == "full" { 6_400 } else { 64_000 };
@@ -261,7 +271,10 @@ async fn store_alone(synchronous: &str) -> anyhow::Result<f64> {
     let (in_flight, operations) = (CHAINS.to_string(), operations.to_string());
     let arguments = ["floor-store", path.as_str(), synchronous, &in_flight, &operations];
     let (_process, mut lines) = Pinned::start(&own, &arguments)?;
-    Ok(lines.next_line().await?.context("no figure")?.parse()?)
+    let line = lines.next_line().await?.context("no figure")?;
+    let (rate, micros) = line.split_once(' ').context("no two figures")?;
+    let cpu = Duration::from_secs_f64(micros.parse::<f64>()? / 1e6);
+    Ok(StoreAlone { rate: rate.parse()?, cpu })
 }
 
 async fn rotations(grantor: &Path, folder: &Path, synchronous: &str) -> anyhow::Result<f64> {
@@ -327,7 +340,7 @@ pub(crate) async fn drive(
     Ok(())
 }
 
-fn row(what: &str, of: &str, floor: Duration, cost: Duration, goal: f64) -> Row {
+pub(crate) fn row(what: &str, of: &str, floor: Duration, cost: Duration, goal: f64) -> Row {
     Row {
         what: what.to_owned(),
         floor: format!("{of}: {:.1} µs", us(floor)),
@@ -337,7 +350,7 @@ fn row(what: &str, of: &str, floor: Duration, cost: Duration, goal: f64) -> Row 
     }
 }
 
-fn print(row: &Row) {
+pub(crate) fn print(row: &Row) {
     let Row { what, floor, figure, share, goal } = row;
     say(&format!(
         "| {what} | {floor} | {figure} | {share:.0} % | {goal:.0} % | {} |",
@@ -354,6 +367,6 @@ fn us(duration: Duration) -> f64 {
 }
 
 #[expect(clippy::print_stdout, reason = "the answer of the program")]
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     println!("{line}");
 }

@@ -40,10 +40,15 @@ pub struct Form {
 impl TestBrowser {
     /// A browser that knows nothing yet.
     pub fn new(server: &TestServer) -> Self {
+        Self::at(&server.issuer)
+    }
+
+    /// The same, for a server that runs elsewhere.
+    pub fn at(issuer: &str) -> Self {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
         Self {
             http: http.build().expect("a client"),
-            origin: server.issuer.clone(),
+            origin: issuer.to_owned(),
             cookies: Arc::default(),
         }
     }
