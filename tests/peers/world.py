@@ -55,6 +55,40 @@ SHOP = {
     "compat": {"password_grant": True},
 }
 
+NATIVE = {"authorization": {"application_type": "native"}}
+
+# How long access tokens live in the realms of STUPS, in seconds.
+LIFETIMES = {
+    "services": 8 * HOUR,
+    "employees": 8 * HOUR,
+    "customers": 30 * 24 * HOUR,
+    "guest-customers": HOUR // 2,
+}
+
+# Where the clients of the code flow take over. Nothing listens there: a visitor stops at the address.
+CALLBACK = "https://shop.example.org/callback"
+
+# A web application of today: people sign in with their browser.
+WEB = {
+    "name": "Web shop",
+    "auth_method": "client_secret_basic",
+    "grant_types": ["authorization_code", "refresh_token"],
+    "realms": ["customers"],
+    "redirect_uris": [CALLBACK],
+    "scopes": ["openid", "profile", "email", "offline_access", "sales_order.read", "sales_order.write"],
+}
+
+# Public clients of old: the token comes with the redirect.
+IMPLICIT = {
+    "auth_method": "none",
+    "grant_types": ["implicit", "refresh_token"],
+    "response_types": ["token"],
+    "token_profile": "stups",
+    "scopes": ["uid", "sales_order.read"],
+    "default_scopes": ["uid"],
+    "compat": {"implicit": True},
+}
+
 CLIENTS = {
     "test0": {**STUPS, "scopes": ["uid", "pets.write", "sales_order.read_all", "application.write"]},
     "stups_myapp": {
@@ -70,6 +104,42 @@ CLIENTS = {
     "batch": {**MODERN, "scopes": ["pets.read", "pets.write"]},
     "orders-batch": {**MODERN, "scopes": ["sales_order.read_all"]},
     "sealed": {**MODERN, "scopes": ["pets.read"], "token_format": "reference"},
+    "web": WEB,
+    "web-post": {**WEB, "auth_method": "client_secret_post"},
+    # As social and enterprise logins of Django want it.
+    "django": {**WEB, "redirect_uris": ["http://127.0.0.1:8000/oidc/callback/"], **NATIVE},
+    # A page without a server of its own.
+    "page": {**WEB, "auth_method": "none", "redirect_uris": ["http://127.0.0.1/callback"], **NATIVE},
+    "native": {**WEB, "auth_method": "none", "redirect_uris": ["http://127.0.0.1/callback"], **NATIVE},
+    # Zign says no scope and no state, and comes back to a port from 8081 up.
+    "zign": {
+        **IMPLICIT,
+        **NATIVE,
+        "realms": ["employees"],
+        # The code flow is for `grantor login`, which leaves a refresh token for Zign.
+        "grant_types": ["authorization_code", "implicit", "refresh_token"],
+        "response_types": ["code", "token"],
+        "redirect_uris": ["http://localhost"],
+        "compat": {"implicit": True, "localhost_redirect": True},
+    },
+    "yourturn": {
+        **IMPLICIT,
+        "realms": ["employees"],
+        "redirect_uris": ["https://yourturn.example.org/"],
+    },
+    # Code flow as Plan B has it: a secret, and no PKCE.
+    **{
+        f"planb-{realm}": {
+            **STUPS,
+            "access_token_seconds": None,
+            "grant_types": ["authorization_code", "password"],
+            "realms": [realm],
+            "redirect_uris": [CALLBACK, f"{CALLBACK}/other"],
+            "scopes": ["uid", "sales_order.read"],
+            "compat": {**STUPS["compat"], "pkce_optional": True},
+        }
+        for realm in LIFETIMES
+    },
     # The resource server whose audience the tokens of `batch` and `sealed` have.
     "pets-api": {**MODERN, "audiences": ["https://pets.example.org"]},
     "orders-api": {**MODERN, "audiences": ["https://orders.example.org"]},
@@ -95,13 +165,18 @@ class World:
         api = self.server.api
         tenant = self._tenant(compat_tokeninfo_query=True)
         self.tenant = tenant["name"]
-        for realm in ["services", "customers", "employees"]:
+        for realm, seconds in LIFETIMES.items():
             body = {
                 "services": realm == "services",
                 "password_grant": True,
                 "default_scopes": ["uid"],
             }
-            self._change("PUT", f"/realms/{realm}", body)
+            if realm != "services":
+                body["access_token_seconds"] = seconds
+            if realm == "guest-customers":
+                api("POST", "/realms", {"name": realm, **body})
+            else:
+                self._change("PUT", f"/realms/{realm}", body)
         for name, (owners, audience) in RESOURCE_TYPES.items():
             body = {"id": name, "name": name, "owners": owners, "audience": audience}
             api("POST", "/resource-types", body)
@@ -118,7 +193,13 @@ class World:
             self.secrets[name] = self.make_client(name, client)
         for name, scopes in SERVICES.items():
             self.make_user("services", name, scopes)
-        self.make_user("customers", "dana", [])
+        self.make_user("customers", "dana", [], display_name="Dana Doe", email="dana@example.org")
+        # One customer for each client that asks for consent, so that no test answers for another.
+        for name in ["carla", "conrad", "clara", "cem"]:
+            self.make_user("customers", name, [])
+        self.make_user("employees", "erik", [])
+        self.make_user("employees", "emma", [])
+        self.make_user("guest-customers", "greta", [])
         self.make_application("parcel")
 
     def _tenant(self, **settings):
@@ -182,6 +263,7 @@ class World:
             "administrator_token": self.server.token,
             "secrets": self.secrets,
             "passwords": self.passwords,
+            "callback": CALLBACK,
         }
 
     def token_url(self, realm="/services"):
