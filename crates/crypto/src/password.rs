@@ -1,7 +1,9 @@
 //! Passwords, and the hashes that are stored of them (SEC-117).
 //!
-//! New hashes are argon2id; bcrypt is read because migrated users bring it along, and is replaced at
-//! the next login.
+//! New hashes are argon2id; bcrypt, scrypt and PBKDF2 are read because migrated users bring them along,
+//! and are replaced at the next login.
+
+mod foreign;
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,6 +15,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
 
 use crate::{ct_eq, random};
+use foreign::Foreign;
 
 /// The longest password, in bytes.
 pub const MAX_PASSWORD: usize = 1024;
@@ -61,7 +64,7 @@ impl fmt::Debug for Password {
 
 /// The text is no hash that we verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a password hash that is supported: argon2id (PHC) or bcrypt $2a$, $2b$, $2y$")]
+#[error("not a password hash that is supported: argon2id, bcrypt, scrypt or PBKDF2")]
 pub struct UnsupportedHash;
 
 /// A stored password hash.
@@ -75,6 +78,7 @@ pub struct PasswordHash {
 enum Scheme {
     Argon2id { params: Params, salt: Vec<u8>, hash: Vec<u8> },
     Bcrypt,
+    Foreign(Foreign),
 }
 
 /// Limits on what a stored (perhaps imported) hash may cost us to verify.
@@ -93,9 +97,10 @@ impl PasswordHash {
 
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.scheme {
+        let scheme = match &self.scheme {
             Scheme::Argon2id { .. } => "argon2id",
             Scheme::Bcrypt => "bcrypt",
+            Scheme::Foreign(foreign) => foreign.name(),
         };
         write!(f, "PasswordHash({scheme} …)")
     }
@@ -105,7 +110,13 @@ impl FromStr for PasswordHash {
     type Err = UnsupportedHash;
 
     fn from_str(text: &str) -> Result<Self, UnsupportedHash> {
-        let scheme = if text.starts_with("$2") { read_bcrypt(text) } else { read_argon2id(text) };
+        let scheme = if text.starts_with("$2") {
+            read_bcrypt(text)
+        } else if text.starts_with("$argon2") {
+            read_argon2id(text)
+        } else {
+            Foreign::read(text).map(Scheme::Foreign)
+        };
         scheme.map(|scheme| Self { text: text.to_owned(), scheme }).ok_or(UnsupportedHash)
     }
 }
@@ -249,6 +260,7 @@ impl Hasher {
                 password.0.len() <= BCRYPT_BYTES
                     && bcrypt::verify(password.0.as_bytes(), &stored.text).unwrap_or(false)
             }
+            Scheme::Foreign(foreign) => foreign.verify(password.0.as_bytes()),
         }
     }
 
@@ -269,7 +281,7 @@ impl Hasher {
                     || params.t_cost() < self.params.t_cost()
                     || params.p_cost() != self.params.p_cost()
             }
-            Scheme::Bcrypt => true,
+            Scheme::Bcrypt | Scheme::Foreign(_) => true,
         }
     }
 

@@ -165,3 +165,44 @@ fn sec_118_a_hasher_holds_memory_only_between_its_first_hash_and_its_rest() {
     assert!(hasher.is_resting());
     assert!(hasher.verify(&Password::new("secret").unwrap(), &stored));
 }
+
+/// Made by Python's `hashlib`, written as the PHC string format, passlib and Django do.
+#[test]
+fn sec_117_hashes_of_other_systems_verify_and_are_replaced() {
+    let mut hasher = Hasher::cheap_for_tests();
+    for text in [
+        "$pbkdf2-sha256$i=1000,l=32$c2FsdHNhbHRzYWx0MTIzNA$Gv1ppJ66rBGZ4SMZjQl10XY734zFaJuHAY10Xd6pb+U",
+        "$pbkdf2-sha512$1000$c2FsdHNhbHRzYWx0MTIzNA$jO1VfTTb6vUnXy3vwC1nAOIc7ZOal5/ChCzzH3WNpDMn0zsYpLn/iACzP91yo8s416cQM2K9DDdbvYtu3Pwwtw",
+        "$pbkdf2$1000$c2FsdHNhbHRzYWx0MTIzNA$R1k4MvONNR3wAUqq0wvjbHBLmKc",
+        "pbkdf2_sha256$1000$somesalt$j4Aa14inUtOh7Sg/D7hH54ohymuHNQD4+ccfhepGWAY=",
+        "$scrypt$ln=10,r=8,p=1$c2FsdHNhbHRzYWx0MTIzNA$FE8Vp8fwcNY9jOZ1Bw2dENy7rSGNBAiIrAbe5qNp2IE",
+        "scrypt$1024$somesalt$8$1$wdXoWEig5T693O7BJbufEPRk+qarG40BYOh1xe9tMAduUA/EDCJ4bbzi8XnNMS0r1e0CRhszPgNnQYz1kNZkQA==",
+    ] {
+        let stored: PasswordHash = text.parse().unwrap_or_else(|_| panic!("{text}"));
+        assert!(hasher.verify(&password("password"), &stored), "{text}");
+        assert!(!hasher.verify(&password("Password"), &stored), "{text}");
+        assert!(hasher.needs_rehash(&stored), "{text}");
+        assert_eq!(stored.as_str(), text);
+        assert!(!format!("{stored:?}").contains("salt"), "{text}");
+    }
+}
+
+#[test]
+fn hashes_that_would_cost_too_much_or_prove_too_little_are_not_taken() {
+    let (salt, hash) = ("c2FsdHNhbHRzYWx0", "aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g");
+    for text in [
+        format!("$pbkdf2-sha256$i=0,l=32${salt}${hash}"),
+        format!("$pbkdf2-sha256$i=3000001,l=32${salt}${hash}"),
+        format!("$pbkdf2-md5$i=1000${salt}${hash}"),
+        format!("$pbkdf2-sha256$i=1000$${hash}"),
+        format!("$pbkdf2-sha256$i=1000${salt}$aGFzaA"),
+        format!("$scrypt$ln=21,r=8,p=1${salt}${hash}"),
+        format!("$scrypt$ln=64,r=8,p=1${salt}${hash}"),
+        format!("$scrypt$ln=10,r=0,p=1${salt}${hash}"),
+        format!("$scrypt$ln=10,r=8,p=17${salt}${hash}"),
+        format!("scrypt$1000$somesalt$8$1${hash}"),
+        format!("pbkdf2_sha256$1000$somesalt${hash}$more"),
+    ] {
+        assert!(text.parse::<PasswordHash>().is_err(), "{text}");
+    }
+}
