@@ -1,11 +1,14 @@
 //! What a server still knows after it was killed, and how it behaves when too much is asked of it.
 #![expect(clippy::unwrap_used, reason = "what the tests share fails as they do")]
 
+use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use grantor_testkit::TestBrowser;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -34,6 +37,84 @@ async fn sec_064_rel_029_after_a_kill_tokens_work_and_reuse_is_noticed() {
     assert_eq!(reused.json::<Value>().await.unwrap()["error"], "invalid_grant");
     let successor = server.refresh(&third).await;
     assert_eq!(successor.status(), StatusCode::BAD_REQUEST, "reuse ends the family");
+}
+
+/// How many people sign in while the server is killed.
+const PEOPLE: usize = 6;
+
+/// What a browser was told before the server died.
+#[derive(Clone)]
+struct Told {
+    cookies: BTreeMap<String, String>,
+    agreed: bool,
+}
+
+/// Killed at moments that nobody chose, while people sign in and agree: whoever was told that she is
+/// signed in still is, and whoever was sent back with a code has agreed.
+#[tokio::test(flavor = "multi_thread")]
+async fn rel_001_rel_029_no_acknowledged_sign_in_or_consent_is_lost_to_a_kill() {
+    let mut server = Server::start().await;
+    server.prepare().await;
+    let (mut signed_in, mut agreed) = (0, 0);
+    for round in 0..4_u64 {
+        let told: Arc<Mutex<HashMap<usize, Told>>> = Arc::default();
+        let mut people = JoinSet::new();
+        for person in 0..PEOPLE {
+            let (issuer, told) = (server.issuer.clone(), Arc::clone(&told));
+            people.spawn(walk(issuer, person, told));
+        }
+        tokio::time::sleep(Duration::from_millis(200 + 150 * round)).await;
+        server.kill_and_start_again().await;
+        people.shutdown().await;
+        let told = told.lock().unwrap().clone();
+        for (person, told) in &told {
+            let browser = TestBrowser::at(&server.issuer);
+            browser.set_cookies(told.cookies.clone());
+            let seen = browser.open(&format!("{}&prompt=none", request(&server.issuer))).await;
+            let answer = seen.answer();
+            let error = answer.get("error").map(String::as_str);
+            assert_ne!(error, Some("login_required"), "{round}: the session of p{person} is gone");
+            assert!(!told.agreed || error.is_none(), "{round}: p{person} had agreed: {answer:?}");
+            signed_in += 1;
+            agreed += usize::from(told.agreed);
+        }
+    }
+    assert!(
+        signed_in > 0 && agreed > 0,
+        "killed too early to prove anything: {signed_in} {agreed}"
+    );
+}
+
+fn request(issuer: &str) -> String {
+    format!(
+        "{issuer}/oauth2/authorize?client_id=shop&redirect_uri=https%3A%2F%2Fshop.example%2Fcb\
+         &response_type=code&scope=uid&code_challenge_method=S256\
+         &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    )
+}
+
+/// Signs in and agrees again and again, in a new browser each time; writes down what it was told.
+async fn walk(issuer: String, person: usize, told: Arc<Mutex<HashMap<usize, Told>>>) {
+    let note = |browser: &TestBrowser, agreed| {
+        told.lock().unwrap().insert(person, Told { cookies: browser.cookies(), agreed });
+    };
+    loop {
+        let browser = TestBrowser::at(&issuer);
+        let page = browser.open(&request(&issuer)).await;
+        let name = format!("p{person}");
+        let fields = page.form("login-form").with(&[("username", &name), ("password", PASSWORD)]);
+        let seen = browser.post("/sign-in", &fields, &[]).await;
+        assert_eq!(seen.status, 303, "{}", seen.text);
+        note(&browser, false);
+        let seen = browser.follow(seen).await;
+        let seen = match seen.has("consent-form") {
+            true => browser.submit(&seen.form("consent-form"), &[("decision", "approve")]).await,
+            false => seen,
+        };
+        if seen.answer().contains_key("code") {
+            note(&browser, true);
+        }
+    }
 }
 
 /// Far more passwords at once than can be hashed: the excess is told to come back, at once, and keys
@@ -144,15 +225,19 @@ impl Server {
         let post = |path: &str, body: Value| {
             self.http.post(self.url(path)).bearer_auth(&token).json(&body).send()
         };
-        let user = json!({ "realm": "customers", "name": "alice" });
-        let user = json_of(post("/users", user).await.unwrap()).await;
-        let path = format!("/users/{}/password", user["id"].as_str().unwrap());
-        let set = post(&path, json!({ "password": PASSWORD })).await.unwrap();
-        assert!(set.status().is_success());
+        let people = (0..PEOPLE).map(|person| format!("p{person}"));
+        for name in people.chain(["alice".to_owned()]) {
+            let user = json!({ "realm": "customers", "name": name });
+            let user = json_of(post("/users", user).await.unwrap()).await;
+            let path = format!("/users/{}/password", user["id"].as_str().unwrap());
+            let set = post(&path, json!({ "password": PASSWORD })).await.unwrap();
+            assert!(set.status().is_success());
+        }
         let client = json!({
             "id": "shop",
             "auth_method": "client_secret_basic",
-            "grant_types": ["password", "refresh_token"],
+            "grant_types": ["authorization_code", "password", "refresh_token"],
+            "redirect_uris": ["https://shop.example/cb"],
             "scopes": ["uid"],
             "compat": { "password_grant": true },
         });

@@ -43,7 +43,7 @@ impl TestBrowser {
         Self::at(&server.issuer)
     }
 
-    /// The same, for a server that runs elsewhere.
+    /// The same, for a server that is a program of its own.
     pub fn at(issuer: &str) -> Self {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
         Self {
