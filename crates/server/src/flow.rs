@@ -6,6 +6,7 @@
 //! second tab (SEC-121).
 
 mod complete;
+mod foresee;
 mod front_channel;
 mod hint;
 mod jarm;
@@ -16,17 +17,14 @@ mod views;
 
 use std::sync::Arc;
 
-use grantor_domain::authorize::{
-    Answer, AuthorizationRequest, Complaint, ReturnAddress, redirect_uri,
-};
+use grantor_domain::authorize::{Answer, Complaint, ReturnAddress, redirect_uri};
 use grantor_domain::consent::{Consent, ConsentStatus};
 use grantor_domain::consent_request::{self, Asking, Question, Verdict};
-use grantor_domain::decision::{Ask, Entitlement, Outcome, RecordedDecision, Refusal, foresee};
+use grantor_domain::decision::{Ask, Entitlement, Outcome, RecordedDecision};
 use grantor_domain::scope::Scope;
 use grantor_domain::session::Session;
 use grantor_domain::sign_in::{self, Level, Next, Wanted};
 use grantor_oauth_types::error_code::AuthorizeErrorCode;
-use grantor_oauth_types::grant_type::GrantType;
 use grantor_oauth_types::scope::Scopes;
 use grantor_store::StoreError;
 
@@ -38,6 +36,8 @@ use crate::tokens::NoSigner;
 use crate::transaction::{Purpose, Stuck, Transaction};
 
 pub use complete::complete;
+pub use foresee::{complaint_of, foreseen};
+use foresee::{grant_type, only, scopes_need};
 pub use hint::named;
 pub use jarm::place;
 pub use people::{Signed, open_session};
@@ -222,79 +222,6 @@ pub async fn question(
     }
 }
 
-/// What is known of the client alone already refuses: a hopeless request shows no page (SEC-036).
-pub fn foreseen(
-    context: &Context,
-    entry: &ClientEntry,
-    request: &AuthorizationRequest,
-) -> Option<Complaint> {
-    if request.realm.as_ref().is_some_and(|realm| !context.tenant.realms.contains_key(realm)) {
-        return Some(Complaint::invalid("unknown realm"));
-    }
-    let about = About {
-        tenant: &context.tenant,
-        client: entry,
-        realm: request.realm.as_ref(),
-        user: None,
-        gave_password: false,
-    };
-    let kind = request.to.response_type();
-    let mut grants = vec![grant_type(kind)];
-    if kind.is_front_channel() {
-        grants.push(GrantType::Implicit);
-    }
-    let selectors = selectors(context, request.scopes.as_ref());
-    if selectors.len() > 1 || selectors.iter().any(|scope| scope.token.as_str() == "auth-none") {
-        let words = "one way to sign in can be chosen, and it has to be a person's";
-        return Some(Complaint::new(AuthorizeErrorCode::InvalidScope, words));
-    }
-    grants.into_iter().find_map(|grant_type| {
-        let ask = Ask {
-            grant_type,
-            client: request.client().clone(),
-            realm: request.realm.clone(),
-            scopes: request.scopes.clone(),
-            resource: only(&request.resources),
-        };
-        let record = foresee(&ask, &about.facts())?;
-        match &record.decision.outcome {
-            Outcome::Refused(refusal) => Some(complaint_of(refusal)),
-            Outcome::Granted(_) => None,
-        }
-    })
-}
-
-/// `campus.md` 2.1: scopes that choose how to sign in.
-fn selectors<'a>(context: &'a Context, scopes: Option<&Scopes>) -> Vec<&'a Scope> {
-    let known = |token| context.tenant.scopes.get(token);
-    let selects = |scope: &&Scope| scope.rule == grantor_domain::scope::GrantRule::Selector;
-    scopes.into_iter().flat_map(Scopes::iter).filter_map(known).filter(selects).collect()
-}
-
-/// The level of sign-in that the scopes need; one that is not known here cannot be reached.
-fn scopes_need(context: &Context, scopes: Option<&Scopes>) -> Option<Level> {
-    let known = |token| context.tenant.scopes.get(token);
-    let needed = scopes.into_iter().flat_map(Scopes::iter).filter_map(known);
-    let needed = needed.filter_map(|scope| scope.required_acr.as_deref());
-    needed.map(|acr| Level::of_acr(acr).unwrap_or(Level::PhishingResistant)).max()
-}
-
-/// The grant type that an authorization endpoint's answer belongs to.
-fn grant_type(kind: grantor_oauth_types::response_type::ResponseType) -> GrantType {
-    match kind.is_front_channel() && !kind.has_code() {
-        true => GrantType::Implicit,
-        false => GrantType::AuthorizationCode,
-    }
-}
-
-/// One resource narrows the decision; several narrow nothing at once (SEC-037: a token each).
-fn only(resources: &[String]) -> Option<String> {
-    match resources {
-        [only] => Some(only.clone()),
-        _ => None,
-    }
-}
-
 /// The one decision, on these consents.
 fn judged(
     context: &Context,
@@ -377,30 +304,5 @@ pub fn questions(context: &Context, open: &Open, transaction: &Transaction) -> V
     match verdict {
         Verdict::Ask(questions) => questions,
         Verdict::Settled(_) => Vec::new(),
-    }
-}
-
-/// What the client hears of a refusal. No wildcard arm: a new reason needs a code.
-pub fn complaint_of(refusal: &Refusal) -> Complaint {
-    use AuthorizeErrorCode as Code;
-    match refusal {
-        Refusal::TenantDisabled | Refusal::ClientDisabled => {
-            Complaint::new(Code::UnauthorizedClient, "the client is switched off")
-        }
-        Refusal::GrantTypeNotRegistered | Refusal::PublicClient | Refusal::PasswordGrantOff => {
-            Complaint::new(Code::UnauthorizedClient, "the client is not registered for this")
-        }
-        Refusal::RealmNotForClient => {
-            Complaint::new(Code::UnauthorizedClient, "the client may not act in this realm")
-        }
-        Refusal::SubjectDisabled | Refusal::GrantEnded => {
-            Complaint::new(Code::AccessDenied, "this person may not do that")
-        }
-        Refusal::ScopeForbidden { .. } | Refusal::ScopeExceedsGrant { .. } => {
-            Complaint::new(Code::InvalidScope, "a scope is unknown or not allowed")
-        }
-        Refusal::TargetUnknown => {
-            Complaint::new(Code::InvalidTarget, "no scope of the request is for this resource")
-        }
     }
 }
