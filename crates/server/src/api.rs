@@ -49,6 +49,7 @@ pub(crate) mod write;
 
 pub(crate) use body::Precondition;
 pub(crate) use clients::{Clients, give_secret, takes_secret};
+pub(crate) use consents::withdraw as withdraw_consents;
 pub(crate) use me::described;
 pub use problem::{FieldError, Problem};
 

@@ -116,15 +116,30 @@ async fn withdraw_all(
     let client = ClientId::parse(&client).map_err(|_| Problem::not_found())?;
     let key = DocumentKey::id::<User>(tenant, user.to_string());
     let found = app.store.find::<User>(&key).await?.ok_or_else(Problem::not_found)?;
-    let more = endings(caller, &found.value, &client);
-    let detail = json!({ "user": user, "client": client });
-    let event = event(caller, "consent.withdrawn", format!("user/{user}"), detail);
+    withdraw(&app, caller, &found.value, &client).await?;
+    Ok(no_content())
+}
+
+/// What `user` allowed `client` is denied from now on, and what came of it ends.
+///
+/// # Errors
+/// When there is nothing between the two.
+pub(crate) async fn withdraw(
+    app: &App,
+    caller: &Caller,
+    user: &User,
+    client: &ClientId,
+) -> Result<(), Problem> {
+    let tenant = &caller.context.tenant.tenant.name;
+    let more = endings(caller, user, client);
+    let detail = json!({ "user": user.id, "client": client });
+    let event = event(caller, "consent.withdrawn", format!("user/{}", user.id), detail);
     let claims = vec![Claim::Children {
         tenant: tenant.clone(),
         kind: Consent::KIND,
-        parent: user.to_string(),
+        parent: user.id.to_string(),
     }];
-    let now = caller.context.now;
+    let (now, client) = (caller.context.now, client.clone());
     operations::judge(&*app.store, claims, move |claimed| {
         let consents = claimed.children::<Consent>(0)?;
         let mut effects = more.clone();
@@ -142,7 +157,7 @@ async fn withdraw_all(
     })
     .await?;
     app.directory.catch_up(now).await?;
-    Ok(no_content())
+    Ok(())
 }
 
 /// The grants between the two end, and the tokens that name both.

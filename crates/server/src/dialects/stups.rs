@@ -1,5 +1,7 @@
-//! STUPS: Plan B's provider, token info and revocation (`stups.md` 2, 3), and essentials (4).
+//! STUPS: Plan B's provider with its consents, token info and revocation (`stups.md` 2, 3), and
+//! essentials (4).
 
+mod consents;
 mod essentials;
 pub(crate) mod operation;
 mod realm;
@@ -28,5 +30,5 @@ pub fn routes() -> Routes {
             routes = routes.add(Guard::Open, method, path, token::not_allowed);
         }
     }
-    routes.merge(essentials::routes())
+    routes.merge(consents::routes()).merge(essentials::routes())
 }
