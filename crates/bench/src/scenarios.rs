@@ -64,9 +64,9 @@ pub(crate) async fn run(grantor: &Path, requests: usize, grants: usize) -> anyho
     documents(&world, bare, requests).await?;
     verification(&world, &cast, bare, &crypto, requests).await?;
     issuing(&world, &cast, bare, &crypto, requests).await?;
-    delegation::run(&world, &admin, bare, &crypto, requests / 20).await?;
     // Hashing takes its own memory, 19 MiB each at a time, by design: it is looked at apart.
     let memory = memory_mib(world.server.pid)?;
+    delegation::run(&world, &admin, bare, &crypto, requests / 20).await?;
     passwords(&world, &cast, &crypto).await?;
     let hashing = memory_mib(world.server.pid)?;
     let world = world.restart(grantor).await?;
