@@ -35,6 +35,11 @@ fuzz_target!(|input: &[u8]| {
         Err(Refused::Redirect(to, _)) => *to,
         Err(Refused::Page(_)) => return,
     };
-    let digits = |text: &str| text.chars().filter(|c| !c.is_ascii_digit() && *c != ':').collect::<String>();
-    assert!(to.uri() == registered || digits(to.uri()) == digits(registered), "{registered} {}", to.uri());
+    let digits =
+        |text: &str| text.chars().filter(|c| !c.is_ascii_digit() && *c != ':').collect::<String>();
+    assert!(
+        to.uri() == registered || digits(to.uri()) == digits(registered),
+        "{registered} {}",
+        to.uri()
+    );
 });

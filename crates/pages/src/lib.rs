@@ -8,7 +8,7 @@
 //! - Every text is in `locales/*.ftl`, in every language; a test compares them and looks for unused ones.
 //! - The one style sheet is inlined, so that the first paint needs one round trip; the policy names its hash.
 //! - Every page works without JavaScript. Where a script helps, it is ours and the policy names its hash.
-//! - What a client wrote about itself passes through [`clean`] (SEC-043).
+//! - What a client wrote about itself passes through [`clean()`] (SEC-043).
 
 pub mod account;
 mod account_choice;
