@@ -109,8 +109,15 @@ function request(more = {}) {
 /** What the shop is told. There is no shop: that the browser asks for it is enough. */
 async function backAtShop(page, leave) {
   const asked = page.waitForRequest((asked) => asked.url().startsWith(CALLBACK), { timeout: 10_000 });
+  // Nobody answers there. The next page is opened when the browser has said so, or it would be
+  // interrupted by that.
+  const arrived = page.waitForEvent('framenavigated', {
+    predicate: (frame) => frame === page.mainFrame() && frame.url().startsWith('chrome-error:'), timeout: 10_000,
+  });
   await leave();
-  return new URL((await asked).url()).searchParams;
+  const back = new URL((await asked).url()).searchParams;
+  await arrived;
+  return back;
 }
 
 async function token(fields) {

@@ -66,6 +66,7 @@ pub struct TenantSettings {
     /// The salt of revocation hashes; changing it leaves older hashes unmatched
     pub revocation_salt: String,
     /// How people sign in: name and password on one page, or the name first
+    #[schemars(with = "String")]
     pub sign_in_page: SignInPage,
     /// `compat.tokeninfo_query`: token info takes the token from the query as well (SEC-017)
     pub compat_tokeninfo_query: bool,

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct AuthorizationSettings {
     /// `web` or `native`: only native clients may have loopback and private-use redirect URIs
-    #[schemars(with = "String")]
+    #[schemars(with = "Option<String>")]
     pub application_type: Option<ApplicationType>,
     /// Which response modes work; empty is every one that fits the response type
     #[schemars(with = "Vec<String>")]
