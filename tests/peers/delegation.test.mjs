@@ -67,12 +67,12 @@ test('openid-client is told that the person said no', async () => {
   );
 });
 
-test('openid-client pushes its request (RFC 9126)', async (t) => {
+test('openid-client pushes its request (RFC 9126)', async () => {
   const config = await client.discovery(
     new URL(world.issuer), 'web', undefined, client.ClientSecretBasic(world.secrets.web),
     { execute: [client.allowInsecureRequests] },
   );
-  if (!config.serverMetadata().pushed_authorization_request_endpoint) return t.skip('there is no such endpoint');
+  assert.ok(config.serverMetadata().pushed_authorization_request_endpoint);
   const [verifier, state] = [client.randomPKCECodeVerifier(), client.randomState()];
   const url = await client.buildAuthorizationUrlWithPAR(config, {
     redirect_uri: world.callback, scope, state,
@@ -85,12 +85,12 @@ test('openid-client pushes its request (RFC 9126)', async (t) => {
   assert.ok(tokens.id_token);
 });
 
-test('openid-client understands signed answers (JARM)', async (t) => {
+test('openid-client understands signed answers (JARM)', async () => {
   const config = await client.discovery(
     new URL(world.issuer), 'web', undefined, client.ClientSecretBasic(world.secrets.web),
     { execute: [client.allowInsecureRequests, client.useJwtResponseMode] },
   );
-  if (!config.serverMetadata().response_modes_supported?.includes('jwt')) return t.skip('there is no such mode');
+  assert.ok(config.serverMetadata().response_modes_supported.includes('jwt'));
   const [verifier, state, nonce] = [client.randomPKCECodeVerifier(), client.randomState(), client.randomNonce()];
   const url = client.buildAuthorizationUrl(config, {
     redirect_uri: world.callback, scope, state, nonce,
