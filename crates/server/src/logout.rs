@@ -11,8 +11,10 @@ use grantor_domain::issue::logout_token::LogoutToken;
 use grantor_domain::refresh::ended;
 use grantor_domain::revocation::{Revocation, Target};
 use grantor_domain::session::Session;
-use grantor_oauth_types::id::SessionId;
-use grantor_store::{Claim, Claimed, Effect, Effects, GrantQuery, StoreError, operations};
+use grantor_oauth_types::id::{SessionId, UserId};
+use grantor_store::{
+    Claim, Claimed, Effect, Effects, GrantQuery, SessionQuery, StoreError, operations,
+};
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -32,6 +34,9 @@ const AT_ONCE: usize = 16;
 
 /// How often one is tried, with a pause between.
 const TRIES: u32 = 3;
+
+/// How many sessions are looked through at once.
+const SESSIONS_AT_ONCE: usize = 100;
 
 /// How many grants are looked through at once.
 const GRANTS_AT_ONCE: usize = 1_000;
@@ -143,9 +148,60 @@ pub async fn tell(
     context: &Context,
     session: &Session,
 ) -> Result<Vec<String>, StoreError> {
+    let (frames, farewell) = parting(app, context, session).await?;
+    farewell.send(app);
+    Ok(frames)
+}
+
+/// Logout tokens that are made and not sent yet.
+#[derive(Default)]
+pub struct Farewell(Vec<Notice>);
+
+impl Farewell {
+    /// For every live session of these people. To be made before what ends them, for a token names
+    /// the person, and who is deleted has no name; and to be sent when that is done.
+    pub async fn of_users(
+        app: &App,
+        context: &Context,
+        users: &[UserId],
+    ) -> Result<Self, StoreError> {
+        let mut all = Self::default();
+        for user in users {
+            let mut query = SessionQuery {
+                tenant: context.tenant.tenant.name.clone(),
+                user: *user,
+                before: None,
+                limit: SESSIONS_AT_ONCE,
+            };
+            loop {
+                let page = app.store.sessions(&query).await?;
+                for session in page.iter().filter(|session| session.is_live(context.now)) {
+                    all.0.extend(parting(app, context, session).await?.1.0);
+                }
+                query.before = page.last().map(|session| session.id);
+                if page.len() < SESSIONS_AT_ONCE {
+                    break;
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Puts them into the queue. Nobody waits for them.
+    pub fn send(self, app: &App) {
+        self.0.into_iter().for_each(|notice| app.back_channel.push(notice));
+    }
+}
+
+/// What the clients of a session are told in the front and in the back channel.
+async fn parting(
+    app: &App,
+    context: &Context,
+    session: &Session,
+) -> Result<(Vec<String>, Farewell), StoreError> {
     let tenant = &context.tenant.tenant.name;
     let user = app.directory.user(tenant, session.user).await?;
-    let mut frames = Vec::new();
+    let (mut frames, mut notices) = (Vec::new(), Vec::new());
     for used in &session.clients {
         let Some(entry) = app.directory.client(tenant, &used.client).await? else { continue };
         let client = entry.client();
@@ -155,12 +211,12 @@ pub async fn tell(
         frames.extend(frame(context, client, session.id));
         if let (Some(uri), Some(user)) = (&client.logout.backchannel_logout_uri, &user) {
             match logout_token(app, context, client, user, session.id) {
-                Some(token) => app.back_channel.push(Notice { uri: uri.clone(), token }),
+                Some(token) => notices.push(Notice { uri: uri.clone(), token }),
                 None => tracing::error!(client = %client.id, "no key signs its logout token"),
             }
         }
     }
-    Ok(frames)
+    Ok((frames, Farewell(notices)))
 }
 
 /// Front-Channel Logout §2: `iss` and `sid` behind what the address has already.
@@ -217,6 +273,12 @@ impl Default for BackChannel {
     fn default() -> Self {
         let (queue, waiting) = mpsc::channel(WAITING);
         Self { queue, waiting: tokio::sync::Mutex::new(waiting) }
+    }
+}
+
+impl std::fmt::Debug for Farewell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Farewell").finish_non_exhaustive()
     }
 }
 

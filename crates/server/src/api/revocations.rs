@@ -188,6 +188,9 @@ async fn write(
 ) -> Result<(), Problem> {
     let detail = json!({ "target": target });
     let event = event(caller, "revocation.added", "revocation".to_owned(), detail);
+    let farewell = then.farewell(app, &caller.context).await?;
     operations::write(&*app.store, then.into_effects().audit(event)).await?;
-    Ok(app.directory.catch_up(caller.context.now).await?)
+    app.directory.catch_up(caller.context.now).await?;
+    farewell.send(app);
+    Ok(())
 }

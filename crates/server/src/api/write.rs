@@ -24,6 +24,7 @@ use super::resource::Resource;
 use crate::access::Caller;
 use crate::app::{App, new_id};
 use crate::grants::Context;
+use crate::logout::Farewell;
 use crate::revoke::remembered_until;
 
 /// How often a change without precondition is tried again when somebody was faster.
@@ -33,12 +34,24 @@ const TRIES: usize = 5;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Consequences {
     effects: Effects,
+    /// Whose sessions end with it: their clients are told
+    ended: Vec<UserId>,
 }
 
 impl Consequences {
     /// As effects of an operation.
     pub(crate) fn into_effects(self) -> Effects {
         self.effects
+    }
+
+    /// What the clients of those who are signed out by it will be told (SEC-131). To be made before
+    /// the change, and sent behind it.
+    pub(crate) async fn farewell(
+        &self,
+        app: &App,
+        context: &Context,
+    ) -> Result<Farewell, StoreError> {
+        Farewell::of_users(app, context, &self.ended).await
     }
 
     /// Something more to write.
@@ -50,6 +63,7 @@ impl Consequences {
     /// however they name it (SEC-131).
     pub(crate) fn end_user(&mut self, context: &Context, user: &grantor_domain::user::User) {
         self.end_grants(context, Some(user.id), None);
+        self.ended.push(user.id);
         self.and(Effect::EndSessions {
             tenant: context.tenant.tenant.name.clone(),
             user: user.id,
@@ -159,6 +173,7 @@ pub(crate) async fn change<R: Resource>(
         R::prepare(app, caller, &after).await?;
         let mut then = R::consequences(app, caller, before, Some(&after)).await?;
         further(before, &mut then);
+        let farewell = then.farewell(app, &caller.context).await?;
         let more = then.effects;
         let detail = json!({ "before": R::view(before), "after": R::view(&after) });
         let event = event(caller, kind, subject::<R>(&after), detail);
@@ -167,7 +182,10 @@ pub(crate) async fn change<R: Resource>(
         match put(app, caller, &after, expect, more.audit(event)).await {
             Err(stale) if is_stale(&stale) && *expected == Precondition::Any && tries < TRIES => {}
             Err(problem) => return Err(problem),
-            Ok(()) => return Ok(Versioned { version: found.version + 1, value: after }),
+            Ok(()) => {
+                farewell.send(app);
+                return Ok(Versioned { version: found.version + 1, value: after });
+            }
         }
     }
 }
@@ -209,7 +227,9 @@ pub(crate) async fn delete<R: Resource>(
         let found = app.store.find::<R::Entity>(key).await?.ok_or_else(Problem::not_found)?;
         expected.check(found.version)?;
         within_rights::<R>(app, caller, &found.value).await?;
-        let more = R::consequences(app, caller, &found.value, None).await?.effects;
+        let then = R::consequences(app, caller, &found.value, None).await?;
+        let farewell = then.farewell(app, &caller.context).await?;
+        let more = then.effects;
         let hanging = R::hanging(app, &found.value).await?;
         let detail = json!({ "before": R::view(&found.value), "after": null });
         let event =
@@ -217,7 +237,11 @@ pub(crate) async fn delete<R: Resource>(
         tries += 1;
         match take_away(app, caller, found, hanging, more.audit(event)).await {
             Err(stale) if is_stale(&stale) && *expected == Precondition::Any && tries < TRIES => {}
-            other => return other,
+            Err(problem) => return Err(problem),
+            Ok(()) => {
+                farewell.send(app);
+                return Ok(());
+            }
         }
     }
 }

@@ -94,6 +94,21 @@ impl Host {
         self.seen.lock().unwrap().iter().filter(|text| text.contains(&asked)).count()
     }
 
+    /// The first logout token that it is sent.
+    async fn logout_token(&self) -> String {
+        let mut waited = 0;
+        while self.count("/back") == 0 {
+            waited += 1;
+            assert!(waited < 100, "no logout token came");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let sent = self.seen.lock().unwrap()[0].clone();
+        let form = "application/x-www-form-urlencoded";
+        assert!(sent.starts_with("POST /back ") && sent.contains(form));
+        let body = sent.split("\r\n\r\n").nth(1).unwrap();
+        body.strip_prefix("logout_token=").expect("that and nothing else").to_owned()
+    }
+
     async fn server(&self) -> TestServer {
         let policy = OutboundPolicy {
             allowed_hosts: vec!["localhost".to_owned()],
@@ -111,26 +126,13 @@ async fn trap_095_sec_134_sec_135_a_client_is_sent_a_logout_token_and_nobody_wai
         "backchannel_logout_uri": host.at("/back"), "backchannel_logout_session_required": true,
     }, "openid": { "id_token_signed_response_alg": "ES256" } });
     let world = Openid::on(host.server().await, logout).await;
-    let store = &world.server.app.store;
-    let mut session = store.session(&main(), world.session).await.unwrap().unwrap();
-    session.used_for(&"shop".parse().unwrap(), session.created);
-    let put = grantor_store::Effect::PutSession(Box::new(session));
-    grantor_store::operations::write(&**store, put.into()).await.unwrap();
+    used_for_shop(&world).await;
     let bought = world.redeemed("openid").await;
     let ask = world.server.request(Method::GET, "/oauth2/end_session");
     let ask = ask.header("cookie", format!("__Host-grantor-session-main={}", world.cookie));
     let ask = ask.query(&[("id_token_hint", bought["id_token"].as_str().unwrap())]);
     assert_eq!(Answer::of(ask).await.status, StatusCode::OK);
-    let mut waited = 0;
-    while host.count("/back") == 0 {
-        waited += 1;
-        assert!(waited < 100, "no logout token came");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let sent = host.seen.lock().unwrap()[0].clone();
-    assert!(sent.starts_with("POST /back ") && sent.contains("application/x-www-form-urlencoded"));
-    let body = sent.split("\r\n\r\n").nth(1).unwrap();
-    let token = body.strip_prefix("logout_token=").expect("that and nothing else");
+    let token = &host.logout_token().await;
     let (header, claims) = world.verified(token).await;
     assert_eq!(header, json!({ "alg": "ES256", "typ": "logout+jwt" }));
     assert_eq!((&claims["aud"], &claims["iss"]), (&json!("shop"), &json!(world.server.issuer)));
@@ -143,6 +145,45 @@ async fn trap_095_sec_134_sec_135_a_client_is_sent_a_logout_token_and_nobody_wai
     // It is nothing else (SEC-082).
     assert!(!world.server.is_active(token).await);
     world.server.stop().await;
+}
+
+async fn used_for_shop(world: &Openid) {
+    let store = &world.server.app.store;
+    let mut session = store.session(&main(), world.session).await.unwrap().unwrap();
+    session.used_for(&"shop".parse().unwrap(), session.created);
+    let put = grantor_store::Effect::PutSession(Box::new(session));
+    grantor_store::operations::write(&**store, put.into()).await.unwrap();
+}
+
+#[tokio::test]
+async fn sec_131_whoever_is_disabled_deleted_or_revoked_is_signed_out_at_the_clients_too() {
+    for how in ["disabled", "deleted", "revoked"] {
+        let host = Host::start().await;
+        host.put("/back", &json!({}));
+        let logout = json!({ "logout": { "backchannel_logout_uri": host.at("/back") } });
+        let world = Openid::on(host.server().await, logout).await;
+        used_for_shop(&world).await;
+        let admin = world.server.admin_token().await;
+        let path = format!("/api/v1/users/{}", world.user);
+        let done = match how {
+            "deleted" => world.server.delete(&path, &admin).await,
+            "revoked" => {
+                let everything = json!({ "user": world.user });
+                world.server.post("/api/v1/revocations", &admin, &everything).await
+            }
+            _ => {
+                let mut user = world.server.get(&path, &admin).await.body;
+                let members = user.as_object_mut().unwrap();
+                members.retain(|name, _| name != "id" && name != "passwords");
+                members.insert("enabled".to_owned(), false.into());
+                world.server.put(&path, &admin, &user).await
+            }
+        };
+        assert!(done.status.is_success(), "{how}: {}", done.text);
+        let (_, claims) = world.verified(&host.logout_token().await).await;
+        assert_eq!((&claims["sid"], &claims["sub"]), (&json!(world.session), &json!(world.user)));
+        world.server.stop().await;
+    }
 }
 
 #[tokio::test]
