@@ -1,8 +1,8 @@
 //! A bounded pool for password hashing (SEC-117, SEC-118).
 //!
 //! As many threads as cores, each with hashing memory of its own while it is busy, behind a short queue: when the queue is
-//! full the answer is [`PoolFull`] at once, and the caller says 503. The threads run at the lowest
-//! priority, so a flood of logins does not slow the threads that serve tokens. Results are futures
+//! full the answer is [`PoolFull`] at once, and the caller says 503. The threads run when nothing else
+//! does, so a flood of logins does not slow the threads that serve tokens. Results are futures
 //! of no particular runtime; whoever stops waiting takes the job off the queue.
 
 use std::collections::VecDeque;
@@ -236,11 +236,18 @@ impl Shared {
     }
 }
 
-/// Puts this thread behind all others of the process: on Linux priorities are per thread.
+/// Puts this thread behind all others: it runs when a core has nothing else to do, and makes way at
+/// once for whoever wakes up (`SCHED_IDLE`). The lowest priority of the normal policy is not enough:
+/// on a single core it still takes milliseconds from the threads that serve tokens.
 #[cfg(target_os = "linux")]
 fn yield_to_others() {
-    // Lowering one's own priority is always allowed; if not, we are merely less polite.
-    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19);
+    use thread_priority::{
+        NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+        set_thread_priority_and_policy, thread_native_id,
+    };
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    // Lowering oneself is always allowed; if not, we are merely less polite.
+    let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
 }
 
 #[cfg(not(target_os = "linux"))]

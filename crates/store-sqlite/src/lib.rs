@@ -48,6 +48,7 @@ mod changes;
 mod column;
 mod documents;
 mod dump;
+mod effects;
 mod fault;
 mod grants;
 mod groups;
@@ -174,7 +175,8 @@ impl SqliteStore {
     async fn write(&self, work: Work) -> Result<(), StoreError> {
         self.check_alive()?;
         let (done, answer) = oneshot::channel();
-        self.shared.queue.push(Job { work, done })?;
+        let runtime = tokio::runtime::Handle::try_current().ok();
+        self.shared.queue.push(Job { work, done, runtime })?;
         // The writer drops an answer only when it ends before its time.
         let ended = |_| Err(StoreError::Unavailable("the writer ended".to_owned()));
         answer.await.unwrap_or_else(ended)

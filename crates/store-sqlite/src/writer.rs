@@ -8,15 +8,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
-use grantor_store::audit::AuditEntry;
-use grantor_store::{Claim, Claimed, Effect, Effects, Found, Operation, StoreError};
+use grantor_store::{Claimed, Effects, Operation, StoreError};
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, MAIN_DB};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use crate::effects;
 use crate::fault::Fault;
 use crate::queue::Queue;
-use crate::{attempts, audit, documents, grants, revocations, sessions, single_use, used};
 
 /// The most operations in one commit. Beyond this the commit is no longer what costs.
 pub(crate) const BATCH: usize = 256;
@@ -55,7 +55,9 @@ pub(crate) type Task = Box<dyn FnOnce(&Connection) -> Result<(), Fault> + Send>;
 /// Something to write, and who waits for it.
 pub(crate) struct Job {
     pub(crate) work: Work,
-    pub(crate) done: oneshot::Sender<Result<(), StoreError>>,
+    pub(crate) done: oneshot::Sender<Outcome>,
+    /// Where who waits runs
+    pub(crate) runtime: Option<Handle>,
 }
 
 /// What the writer and its callers share.
@@ -83,7 +85,8 @@ impl Drop for LastOut {
     }
 }
 
-type Outcome = Result<(), StoreError>;
+/// What came of one piece of work.
+pub(crate) type Outcome = Result<(), StoreError>;
 
 /// Why a whole batch was not committed.
 enum Lost {
@@ -143,6 +146,7 @@ impl Writer {
     /// Writes until the queue is closed and empty.
     pub(crate) fn run(mut self) {
         let _last = LastOut(Arc::clone(&self.shared));
+        let_others_finish();
         let mut batch = Vec::with_capacity(BATCH);
         while self.shared.queue.take(BATCH, &mut batch) {
             self.write(&mut batch);
@@ -180,10 +184,7 @@ impl Writer {
             Ok(outcomes) => outcomes,
             Err(lost) => batch.iter().map(|_| Err(lost.answer())).collect(),
         };
-        for (job, answer) in batch.drain(..).zip(answers) {
-            // Who stopped waiting does not hear of it.
-            let _ = job.done.send(answer);
-        }
+        answer(batch, answers);
     }
 
     /// Runs and commits a batch. A savepoint for each operation costs about as much as the
@@ -251,11 +252,11 @@ impl Writer {
         match work {
             Work::Operation(operation) => {
                 // Claiming and judging only read: what is refused there needs no undoing.
-                let effects = judge(&self.connection, operation)?;
-                match effects.0.is_empty() {
+                let wanted = judge(&self.connection, operation)?;
+                match wanted.0.is_empty() {
                     true => Ok(()),
-                    false if apart => self.apply_apart(|db| write_effects(db, &effects)),
-                    false => unpanicked(|| write_effects(&self.connection, &effects))
+                    false if apart => self.apply_apart(|db| effects::write(db, &wanted)),
+                    false => unpanicked(|| effects::write(&self.connection, &wanted))
                         .map_err(|fault| Failure { fault, half_done: true }),
                 }
             }
@@ -322,8 +323,38 @@ impl Writer {
     }
 }
 
+/// Answers everybody. Waking them one by one from here would let each of them interrupt the writer, on
+/// a single core at the price of two switches of threads each; so their runtime is woken once.
+fn answer(batch: &mut Vec<Job>, answers: Vec<Outcome>) {
+    let runtime = batch.iter_mut().find_map(|job| job.runtime.take());
+    let waiting: Vec<_> = batch.drain(..).map(|job| job.done).zip(answers).collect();
+    // Who stopped waiting does not hear of it.
+    let send = move || waiting.into_iter().for_each(|(done, answer)| drop(done.send(answer)));
+    match runtime {
+        Some(runtime) => drop(runtime.spawn(async move { send() })),
+        None => send(),
+    }
+}
+
+/// Whoever brings an operation may go on, and bring more, before this thread begins: on a single core
+/// that is what makes a batch of many (`SCHED_BATCH`: waking up interrupts nobody).
+#[cfg(target_os = "linux")]
+fn let_others_finish() {
+    use thread_priority::{
+        NormalThreadSchedulePolicy, ThreadPriority, ThreadPriorityOsValue, ThreadSchedulePolicy,
+        set_thread_priority_and_policy, thread_native_id,
+    };
+    let batch = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
+    let as_it_was = ThreadPriority::Os(ThreadPriorityOsValue::default());
+    // Where it is not allowed, batches are smaller.
+    let _ = set_thread_priority_and_policy(thread_native_id(), as_it_was, batch);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn let_others_finish() {}
+
 fn judge(db: &Connection, operation: &Operation) -> Result<Effects, Fault> {
-    let found = operation.claims.iter().map(|claim| claimed(db, claim));
+    let found = operation.claims.iter().map(|claim| effects::claimed(db, claim));
     let claimed = Claimed::new(found.collect::<Result<_, _>>()?);
     unpanicked(|| Ok((operation.rule)(&claimed)?))
 }
@@ -334,52 +365,4 @@ fn unpanicked<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
         let reason = "an operation panicked; nothing of it was done".to_owned();
         Err(StoreError::Unavailable(reason).into())
     })
-}
-
-fn claimed(db: &Connection, claim: &Claim) -> Result<Found, Fault> {
-    Ok(match claim {
-        Claim::Document(key) => Found::Document(documents::find(db, key)?),
-        Claim::Children { tenant, kind, parent } => {
-            Found::Children(documents::children(db, tenant, *kind, parent)?)
-        }
-        Claim::Grant(tenant, id) => Found::Grant(grants::find(db, tenant, *id)?.map(Box::new)),
-        Claim::Session(tenant, id) => {
-            Found::Session(sessions::find(db, tenant, *id)?.map(Box::new))
-        }
-        Claim::SingleUse(tenant, kind, id) => {
-            Found::SingleUse(single_use::find(db, tenant, *kind, id)?.map(Box::new))
-        }
-        Claim::Attempts(tenant, account) => Found::Attempts(attempts::find(db, tenant, account)?),
-        Claim::Used(kind, value) => Found::Used(used::find(db, *kind, value)?),
-    })
-}
-
-fn write_effects(db: &Connection, effects: &Effects) -> Result<(), Fault> {
-    for effect in &effects.0 {
-        match effect {
-            Effect::Put(stored, expect) => documents::put(db, stored, *expect),
-            Effect::Delete(tenant, kind, id) => documents::delete(db, tenant, *kind, id),
-            Effect::OpenGrant(grant) => grants::open(db, grant),
-            Effect::UpdateGrant(grant) => grants::update(db, grant),
-            Effect::EndGrants { tenant, user, client, at } => {
-                grants::end(db, tenant, *user, client.as_ref(), *at)
-            }
-            Effect::PutSession(session) => sessions::put(db, session),
-            Effect::EndSessions { tenant, user, except, at } => {
-                sessions::end(db, tenant, *user, *except, *at)
-            }
-            Effect::OpenSingleUse(value) => single_use::open(db, value),
-            Effect::Spend(tenant, kind, id, at) => single_use::spend(db, tenant, *kind, id, *at),
-            Effect::Revoke(revocation) => revocations::append(db, revocation),
-            Effect::SetAttempts(tenant, account, attempts) => {
-                attempts::set(db, tenant, account, *attempts)
-            }
-            Effect::MarkUsed(kind, value, until) => used::mark(db, *kind, value, *until),
-            Effect::Audit(event) => audit::append(db, &AuditEntry::single(event)),
-            Effect::AuditBatch(events) => {
-                AuditEntry::batches(events).iter().try_for_each(|entry| audit::append(db, entry))
-            }
-        }?;
-    }
-    Ok(())
 }

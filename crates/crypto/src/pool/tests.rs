@@ -112,10 +112,12 @@ fn a_result_can_be_awaited() {
 #[cfg(target_os = "linux")]
 #[test]
 fn sec_118_hashing_threads_stand_behind_all_others() {
+    use thread_priority::{NormalThreadSchedulePolicy, ThreadSchedulePolicy};
     let pool = PasswordPool::cheap_for_tests().unwrap();
-    let nice = || rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap();
-    assert_eq!(pool.submit(move |_| nice()).unwrap().wait(), Ok(19));
-    assert_ne!(nice(), 19, "this thread is as it was");
+    let policy = || thread_priority::thread_schedule_policy().unwrap();
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    assert_eq!(pool.submit(move |_| policy()).unwrap().wait(), Ok(idle));
+    assert_ne!(policy(), idle, "this thread is as it was");
 }
 
 #[test]
