@@ -123,6 +123,20 @@ impl Session {
         self.idle_expires = end.min(self.expires);
     }
 
+    /// Used at `now` to sign in to a client: what has to be written, if that is anything. A use that
+    /// comes soon after one that was written, by a client that is known, is not worth it: `last_seen`
+    /// lags behind by a twentieth of the idle time, and by a minute at most.
+    #[must_use]
+    pub fn used(&self, client: &ClientId, now: Timestamp, idle: SignedDuration) -> Option<Self> {
+        let mut used = self.clone();
+        used.used_for(client, now);
+        let soon = (idle / 20).min(SignedDuration::from_secs(60));
+        if !self.remember && now.duration_since(self.last_seen) >= soon {
+            used.touch(now, idle);
+        }
+        (used != *self).then_some(used)
+    }
+
     /// Remembers that a client was signed in to, so that it is told of the end.
     pub fn used_for(&mut self, client: &ClientId, now: Timestamp) {
         let known = self.clients.iter().any(|known| known.client == *client);
@@ -176,6 +190,18 @@ mod tests {
         }
         assert_eq!(session.authenticated_at(), at(150));
         assert_eq!(session.amr(), ["pwd", "otp"]);
+    }
+
+    #[test]
+    fn a_use_is_written_when_the_client_is_new_or_the_last_one_lies_back() {
+        let (shop, idle) = (client_id("shop"), SignedDuration::from_secs(60));
+        let first = session().used(&shop, at(101), idle).expect("the client is new");
+        assert_eq!((first.clients.len(), first.last_seen), (1, at(100)));
+        assert_eq!(first.used(&shop, at(102), idle), None);
+        let later = first.used(&shop, at(103), idle).expect("a twentieth of the idle time is over");
+        assert_eq!((later.last_seen, later.idle_expires), (at(103), at(163)));
+        let kept = Session { remember: true, ..first };
+        assert_eq!(kept.used(&shop, at(150), idle), None, "its end does not move");
     }
 
     #[test]

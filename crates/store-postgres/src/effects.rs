@@ -66,9 +66,7 @@ impl Plan {
                 self.others.push(sessions::end(&tenant, user, except, at));
             }
             Effect::OpenSingleUse(value) => self.others.push(single_use::open(*value)),
-            Effect::Spend(tenant, kind, id, at) => {
-                self.others.push(single_use::spend(&tenant, kind, id, at));
-            }
+            Effect::Spend(value, at) => self.others.push(single_use::spend(&value, at)),
             Effect::Revoke(revocation) => {
                 self.revoked.push((self.documents.len(), *revocation));
             }

@@ -68,8 +68,9 @@ pub(crate) fn open(value: SingleUse) -> Step {
 }
 
 /// Marks a value that was claimed as spent.
-pub(crate) fn spend(tenant: &TenantName, kind: SingleUseKind, id: [u8; 16], at: Timestamp) -> Step {
-    step!(SPEND, tenant.to_string(), kind.as_str(), Uuid::from_bytes(id), micros(at))
+pub(crate) fn spend(value: &SingleUse, at: Timestamp) -> Step {
+    let SingleUse { tenant, kind, id, .. } = value;
+    step!(SPEND, tenant.to_string(), kind.as_str(), Uuid::from_bytes(*id), micros(at))
 }
 
 /// Deletes values whose end was before `over`.

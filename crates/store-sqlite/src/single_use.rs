@@ -66,20 +66,14 @@ pub(crate) fn open(db: &Connection, value: &SingleUse) -> Result<(), Fault> {
 }
 
 /// Marks a value that was claimed as spent.
-pub(crate) fn spend(
-    db: &Connection,
-    tenant: &TenantName,
-    kind: SingleUseKind,
-    id: &[u8; 16],
-    at: Timestamp,
-) -> Result<(), Fault> {
-    let Some(mut value) = find(db, tenant, kind, id)? else {
+pub(crate) fn spend(db: &Connection, value: &SingleUse, at: Timestamp) -> Result<(), Fault> {
+    let spent = SingleUse { spent: Some(at), ..value.clone() };
+    let (tenant, kind) = (value.tenant.as_str(), value.kind.as_str());
+    let values = params![tenant, kind, value.id, micros(at), checksum(&spent)];
+    if db.prepare_cached(SPEND)?.execute(values)? == 0 {
         // A mistake in a rule: what is spent was claimed.
         return Err(StoreError::Corrupt("a value that is not there was spent".into()).into());
-    };
-    value.spent = Some(at);
-    let (tenant, kind) = (tenant.as_str(), kind.as_str());
-    db.prepare_cached(SPEND)?.execute(params![tenant, kind, id, micros(at), checksum(&value)])?;
+    }
     Ok(())
 }
 

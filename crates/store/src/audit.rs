@@ -1,5 +1,6 @@
 //! How events become rows, and how rows become a chain that shows every change. SEC-190, SEC-191.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use grantor_domain::audit::AuditEvent;
@@ -7,7 +8,7 @@ use grantor_oauth_types::id::DecisionId;
 use grantor_oauth_types::name::TenantName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, Value};
 
 use crate::{AuditRow, CHAIN_START, StoreError, link_hash};
 
@@ -147,8 +148,8 @@ impl Repeated {
     }
 }
 
-/// One by one, ordered by id. A repeated event points to the first (`same_as`), and its time is
-/// that of its id.
+/// One by one, ordered by id, each with all its facts. A repeated event points to the first
+/// (`same_as`), and its time is that of its id.
 fn expanded(batch: impl IntoIterator<Item = Repeated>) -> Vec<AuditEvent> {
     let mut events = Vec::new();
     for repeated in batch {
@@ -165,7 +166,34 @@ fn expanded(batch: impl IntoIterator<Item = Repeated>) -> Vec<AuditEvent> {
         events.push(event);
     }
     events.sort_by_key(|event| event.id);
+    fill_in(&mut events);
     events
+}
+
+/// Facts that a decision has in common with an earlier one are written with that one only
+/// (`common_with`): puts them in where they are missing.
+fn fill_in(events: &mut [AuditEvent]) {
+    const FACTS: &str = "/decision/facts";
+    let named = |event: &AuditEvent| {
+        let named = event.detail.pointer(FACTS)?.get("common_with")?;
+        DecisionId::deserialize(named).ok()
+    };
+    let wanted: Vec<Option<DecisionId>> = events.iter().map(named).collect();
+    let mut whole = HashMap::new();
+    for event in events.iter().filter(|event| wanted.contains(&Some(event.id))) {
+        whole.insert(event.id, event.detail.pointer(FACTS).cloned());
+    }
+    for (event, wanted) in events.iter_mut().zip(wanted) {
+        let Some(Some(Value::Object(whole))) = wanted.and_then(|id| whole.get(&id)) else {
+            continue;
+        };
+        if let Some(Value::Object(brief)) = event.detail.pointer_mut(FACTS) {
+            brief.remove("common_with");
+            for (name, fact) in whole {
+                brief.entry(name).or_insert_with(|| fact.clone());
+            }
+        }
+    }
 }
 
 /// The events of a body, in its order.
@@ -326,6 +354,21 @@ mod tests {
         assert_eq!(told[1].detail["same_as"], told[0].id.to_string());
         assert_eq!(told[1].at, Timestamp::from_millisecond(1_001).unwrap());
         assert_eq!(find_event(&rows[0].body, id(1_002)).unwrap().as_ref(), Some(&told[2]));
+
+        // Facts in common are written once, and told with each.
+        let detail = |text: &str| Some(RawValue::from_string(text.to_owned()).unwrap().into());
+        let common_with = format!(
+            r#"{{"decision":{{"facts":{{"common_with":"{}","grant":2}}}}}}"#,
+            event("a", 1_000, 1).id
+        );
+        let whole = detail(r#"{"decision":{"facts":{"tenant":"t","grant":1}}}"#);
+        let first = Repeated { event: event("a", 1_000, 1), written: whole, again: vec![] };
+        let brief = detail(&common_with);
+        let second = Repeated { event: event("a", 1_001, 1), written: brief, again: vec![] };
+        let rows = AuditEntry::batches(&[first, second]);
+        let told = events_of(&rows[0].body).unwrap();
+        let facts = serde_json::json!({ "tenant": "t", "grant": 2 });
+        assert_eq!(told[1].detail["decision"]["facts"], facts);
 
         // During an outage events wait, and the first and the last may lie far apart.
         let again = vec![id(1_000_000)];

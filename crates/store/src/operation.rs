@@ -238,8 +238,8 @@ pub enum Effect {
     },
     /// Adds a single-use value
     OpenSingleUse(Box<SingleUse>),
-    /// Marks a single-use value that was claimed as spent, at this moment
-    Spend(TenantName, SingleUseKind, [u8; 16], Timestamp),
+    /// Marks a single-use value, as it was claimed, as spent at this moment
+    Spend(Box<SingleUse>, Timestamp),
     /// Appends to the revocation sequence of its tenant
     Revoke(Box<Revocation>),
     /// Keeps a counter; a zero count deletes it

@@ -58,7 +58,6 @@ pub async fn spend<B: SingleUseBody + Send + 'static>(
     now: Timestamp,
 ) -> Result<Option<B>, StoreError> {
     let claims = vec![Claim::SingleUse(tenant.clone(), B::KIND, id)];
-    let tenant = tenant.clone();
     judge(store, claims, move |claimed| {
         let live = |found: &&SingleUse| {
             found.digest == digest && found.spent.is_none() && now < found.expires
@@ -67,7 +66,7 @@ pub async fn spend<B: SingleUseBody + Send + 'static>(
             return Ok((None, Effects::NONE));
         };
         let body = found.decode().map_err(|e| StoreError::Corrupt(e.to_string()))?;
-        Ok((Some(body), Effect::Spend(tenant.clone(), B::KIND, id, now).into()))
+        Ok((Some(body), Effect::Spend(Box::new(found.clone()), now).into()))
     })
     .await
 }

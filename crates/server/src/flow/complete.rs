@@ -12,13 +12,13 @@ use grantor_domain::grant::Grant;
 use grantor_domain::pushed::PushedRequest;
 use grantor_domain::session::{Session, SignIn};
 use grantor_domain::sign_in::Level;
-use grantor_domain::single_use::{SingleUse, SingleUseBody as _, SingleUseKind};
+use grantor_domain::single_use::{SingleUse, SingleUseBody as _};
 use grantor_oauth_types::error_code::AuthorizeErrorCode;
 use grantor_oauth_types::id::GrantId;
 use grantor_store::{Claim, Claimed, Effect, Effects, Expect, operations};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{FlowFailure, Ready, Turn, complaint_of, front_channel, judged};
+use super::{FlowFailure, Ready, Turn, about, ask, complaint_of, front_channel, with_consents};
 use crate::app::App;
 use crate::audit::{IssueEvent, Why};
 use crate::audit_events;
@@ -40,10 +40,7 @@ enum Written {
 pub async fn complete(app: &App, context: &Context, ready: Ready) -> Result<Turn, FlowFailure> {
     let request = ready.transaction.request().expect("only requests of clients are completed");
     let to = Box::new(request.to.clone());
-    let consents = consents(&ready);
-    let scopes = Some(ready.scopes.clone());
-    let record = judged(context, &ready.entry, &ready.user, &consents, &ready.transaction, scopes);
-    let record = Arc::new(record);
+    let record = judged(app, context, &ready);
     remember(app, context, &record, &ready);
     let entitled = match &record.decision.outcome {
         Outcome::Granted(entitled) => entitled.clone(),
@@ -84,6 +81,19 @@ pub async fn complete(app: &App, context: &Context, ready: Ready) -> Result<Turn
         granted.push(("session_state", state));
     }
     Ok(Turn::Answer(to, Answer::Granted(granted)))
+}
+
+/// The one decision, on what she decided before and just now.
+fn judged(app: &App, context: &Context, ready: &Ready) -> Arc<RecordedDecision> {
+    let request = ready.transaction.request().expect("only requests of clients are completed");
+    let ask = ask(request, &ready.user, Some(ready.scopes.clone()));
+    let about = about(context, &ready.entry, &ready.user);
+    if ready.decided.is_empty() {
+        return app.decisions.decide(ask, &about, ready.generation, context.now);
+    }
+    let consents = consents(ready);
+    let facts = with_consents(&about, &consents);
+    app.decisions.decide_anew(ask, &about, &facts, ready.generation, context.now)
 }
 
 /// Her consents, with what she decided just now in the place of what she decided before.
@@ -189,15 +199,14 @@ async fn write(
         if pushed.as_ref().is_some_and(|pushed| !is_unspent(claimed, pushed, now)) {
             return Ok((Written::Spent, Effects::NONE));
         }
-        let mut used = session.clone();
-        used.used_for(&client, now);
-        if !used.remember {
-            used.touch(now, SignedDuration::from_secs(idle.into()));
+        let mut effects = effects.clone();
+        if let Some(used) = session.used(&client, now, SignedDuration::from_secs(idle.into())) {
+            effects = effects.and(Effect::PutSession(Box::new(used)));
         }
-        let mut effects = effects.clone().and(Effect::PutSession(Box::new(used)));
-        if let Some(pushed) = &pushed {
-            let kind: SingleUseKind = PushedRequest::KIND;
-            effects = effects.and(Effect::Spend(tenant.clone(), kind, pushed.id, now));
+        if pushed.is_some()
+            && let Some(found) = claimed.single_use(1)
+        {
+            effects = effects.and(Effect::Spend(Box::new(found.clone()), now));
         }
         Ok((Written::Done, effects))
     })

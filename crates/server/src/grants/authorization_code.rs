@@ -38,6 +38,9 @@ pub(super) struct PresentedCode {
 
 /// Everything the judgement inside the transaction looks at.
 struct Case {
+    app: App,
+    /// The directory's, before the facts were taken from it
+    generation: u64,
     context: Context,
     client: AuthenticatedClient,
     entry: Arc<ClientEntry>,
@@ -67,6 +70,7 @@ pub(super) async fn issue(
     let kind = SecretKind::AuthorizationCode;
     let secret = LookupSecret::parse(kind, &presented.code).ok_or_else(unknown)?;
     let tenant = &context.tenant.tenant.name;
+    let generation = app.directory.generation();
     // What a code stands for never changes, so it says what to claim. Whether it is good is judged
     // on what was claimed.
     let found = find(app, tenant, &secret).await?.ok_or_else(unknown)?;
@@ -74,6 +78,8 @@ pub(super) async fn issue(
     let resource = target(&found, resource)?;
     let (refresh_token, refresh) = app.secrets.mint_refresh_token(found.grant);
     let case = Case {
+        app: app.clone(),
+        generation,
         context: context.clone(),
         client: client.clone(),
         entry: entry(app, context, client).await?,
@@ -185,7 +191,10 @@ impl Case {
         let (found, grant) = (claimed.single_use(0), claimed.grant(1));
         match redeem(found, &presented, self.context.now) {
             Redemption::Refused(refusal) => (Redeemed::Refused(refusal), Effects::NONE),
-            Redemption::Burnt(refusal) => (Redeemed::Refused(refusal), self.spend().into()),
+            Redemption::Burnt(refusal) => {
+                let effects = self.spend(found.expect("it was judged")).into();
+                (Redeemed::Refused(refusal), effects)
+            }
             Redemption::Replayed(code) => {
                 let effects = self.replayed(&code, grant);
                 (Redeemed::Refused(CodeRefusal::Replayed), effects)
@@ -221,7 +230,7 @@ impl Case {
             Some(_) => Effect::UpdateGrant(Box::new(opened)),
             None => Effect::OpenGrant(Box::new(opened)),
         };
-        (Redeemed::Granted(record), Effects::from(self.spend()).and(write).audit(event))
+        (Redeemed::Granted(record), Effects::from(self.spend(found)).and(write).audit(event))
     }
 
     fn decide(
@@ -237,13 +246,12 @@ impl Case {
             user: Some(&self.user),
             gave_password: false,
         };
-        let mut facts = about.facts();
-        facts.grant = Some(GrantFacts {
+        let of = GrantFacts {
             client: &code.client,
             scopes: &code.scopes,
             expires: found.expires,
             ended: over,
-        });
+        };
         let ask = Ask {
             grant_type: GrantType::AuthorizationCode,
             client: self.client.id.clone(),
@@ -251,7 +259,7 @@ impl Case {
             scopes: None,
             resource: self.resource.clone(),
         };
-        Arc::new(RecordedDecision::make(ask, &facts, self.context.now))
+        self.app.decisions.decide_on(of, ask, &about, self.generation, self.context.now)
     }
 
     /// The grant that the code opens. One that tokens of the front channel have opened already keeps
@@ -300,10 +308,8 @@ impl Case {
         end.unwrap_or(Timestamp::MAX)
     }
 
-    fn spend(&self) -> Effect {
-        let tenant = self.context.tenant.tenant.name.clone();
-        let id = self.secret.lookup_id();
-        Effect::Spend(tenant, AuthorizationCode::KIND, id, self.context.now)
+    fn spend(&self, found: &SingleUse) -> Effect {
+        Effect::Spend(Box::new(found.clone()), self.context.now)
     }
 
     /// Somebody has a copy of the code: the grant ends, and every token of it dies (SEC-046). Once:

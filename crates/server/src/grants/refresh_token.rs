@@ -27,6 +27,9 @@ use crate::tokens::Speaker;
 
 /// Everything the judgement inside the transaction looks at.
 struct Case {
+    app: App,
+    /// The directory's, before the facts were taken from it
+    generation: u64,
     context: Context,
     client: AuthenticatedClient,
     entry: Arc<ClientEntry>,
@@ -58,10 +61,13 @@ pub(super) async fn issue(
     let unknown = || TokenError::Refresh(RefreshRefusal::Unknown);
     let (id, presented) = app.secrets.read_refresh_token(token).ok_or_else(unknown)?;
     let tenant = &context.tenant.tenant.name;
+    let generation = app.directory.generation();
     let grant = app.store.grant(tenant, id).await?.ok_or_else(unknown)?;
     let user = app.directory.user(tenant, grant.user).await?.ok_or_else(unknown)?;
     let (next, secret) = app.secrets.mint_refresh_token(id);
     let case = Case {
+        app: app.clone(),
+        generation,
         context: context.clone(),
         client: client.clone(),
         entry: entry(app, context, client).await?,
@@ -198,13 +204,12 @@ impl Case {
             user: Some(&self.user),
             gave_password: false,
         };
-        let mut facts = about.facts();
-        facts.grant = Some(GrantFacts {
+        let of = GrantFacts {
             client: &grant.client,
             scopes: &grant.scopes,
             expires: grant.expires,
             ended: grant.ended.is_some(),
-        });
+        };
         let ask = Ask {
             grant_type: GrantType::RefreshToken,
             client: self.client.id.clone(),
@@ -212,7 +217,7 @@ impl Case {
             scopes: self.scopes.clone(),
             resource: self.resource.clone(),
         };
-        Arc::new(RecordedDecision::make(ask, &facts, self.context.now))
+        self.app.decisions.decide_on(of, ask, &about, self.generation, self.context.now)
     }
 
     /// The grant ends, and every access token of it dies with it (SEC-061).

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use grantor_domain::document::{DocumentKey, Kind};
 use grantor_domain::session::Session;
-use grantor_domain::single_use::{SingleUse, SingleUseKind};
+use grantor_domain::single_use::SingleUse;
 use grantor_domain::throttle::Attempts;
 use grantor_oauth_types::id::{GroupId, UserId};
 use jiff::{SignedDuration, Timestamp};
@@ -107,7 +107,7 @@ async fn fill(store: &dyn Store) -> UserId {
         .and(Effect::OpenGrant(Box::new(grant(&tenant("other"), user, "app"))))
         .and(Effect::PutSession(Box::new(session(&acme(), user))))
         .and(Effect::OpenSingleUse(Box::new(pushed(&acme(), [1; 16]))))
-        .and(Effect::Spend(acme(), SingleUseKind::PushedRequest, [1; 16], at(2)))
+        .and(Effect::Spend(Box::new(pushed(&acme(), [1; 16])), at(2)))
         .and(Effect::MarkUsed(UsedKind::AssertionJti, b"jti".to_vec(), at(10)))
         .and(Effect::SetAttempts(acme(), "bob".to_owned(), attempts(5)))
         .and(Effect::Revoke(Box::new(revocation(&acme(), "shop"))))
