@@ -22,7 +22,8 @@ use crate::consent::ConsentStatus;
 
 pub use explain::{ExplainedStep, Explanation, explain};
 pub use facts::{Facts, GrantFacts, SubjectFacts};
-pub use record::{RecordedDecision, RecordedFacts};
+pub use record::{CommonFacts, RecordedDecision, RecordedFacts};
+pub use scopes::asked;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

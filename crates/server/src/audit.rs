@@ -4,7 +4,8 @@
 //! many at a time, into one audit row: at least every [`FLUSH_EVERY`] and on shutdown. Issuing
 //! never waits for it. Every change of state, by contrast, is audited in its own transaction.
 //!
-//! Of equal decisions in one batch the first is kept with its record; of the others their ids are.
+//! Of equal decisions in one batch the first is kept with its record; of the others their ids are. Of
+//! those that differ in person or grant only, what they have in common is kept with the first.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -151,37 +152,42 @@ fn batches(events: &[IssueEvent]) -> Effects {
     effects
 }
 
-/// Of equal decisions the first is written with its record; of the others only their ids are.
+/// Of equal decisions the first is written with its record; of the others only their ids are. And of
+/// those with common facts only the first has them.
 fn rendered(batch: &[&IssueEvent]) -> Vec<Repeated> {
     let mut seen: HashMap<_, usize> = HashMap::new();
+    let mut whole: HashMap<_, DecisionId> = HashMap::new();
     let mut rendered: Vec<Repeated> = Vec::new();
     for event in batch {
-        if let Why::Decided(record) = &event.why {
-            match seen.entry((Arc::as_ptr(record), event.kind, event.actor.as_str(), event.address))
-            {
-                Entry::Occupied(place) => {
-                    rendered[*place.get()].again.push(event.id);
-                    continue;
-                }
-                Entry::Vacant(place) => {
-                    place.insert(rendered.len());
-                }
+        let (detail, written) = match &event.why {
+            Why::Reason(reason) => (json!({ "reason": reason }), None),
+            Why::Decided(record) => {
+                let same = (Arc::as_ptr(record), event.kind, event.actor.as_str(), event.address);
+                match seen.entry(same) {
+                    Entry::Occupied(place) => {
+                        rendered[*place.get()].again.push(event.id);
+                        continue;
+                    }
+                    Entry::Vacant(place) => place.insert(rendered.len()),
+                };
+                let decision = match whole.entry(Arc::as_ptr(record.common())) {
+                    Entry::Occupied(of) => written(&record.brief(*of.get())),
+                    Entry::Vacant(place) => {
+                        place.insert(event.id);
+                        written(record)
+                    }
+                };
+                (serde_json::Value::Null, Some(decision))
             }
-        }
-        rendered.push(event.as_it_is_kept());
+        };
+        rendered.push(Repeated { event: event.as_it_is_kept(detail), written, again: Vec::new() });
     }
     rendered
 }
 
 impl IssueEvent {
-    fn as_it_is_kept(&self) -> Repeated {
-        let (detail, written) = match &self.why {
-            Why::Reason(reason) => (json!({ "reason": reason }), None),
-            Why::Decided(record) => {
-                (serde_json::Value::Null, Some(Detail { decision: record }.written()))
-            }
-        };
-        let event = AuditEvent {
+    fn as_it_is_kept(&self, detail: serde_json::Value) -> AuditEvent {
+        AuditEvent {
             id: self.id,
             tenant: self.tenant.clone(),
             at: self.at,
@@ -191,22 +197,19 @@ impl IssueEvent {
             subject: None,
             address: self.address.map(|address| address.to_string()),
             detail,
-        };
-        Repeated { event, written, again: Vec::new() }
+        }
     }
 }
 
 /// The detail of a decided event. Records are long: they become text at once, without a tree of
 /// values in between.
-#[derive(Serialize)]
-struct Detail<'a> {
-    decision: &'a RecordedDecision,
-}
-
-impl Detail<'_> {
-    fn written(&self) -> Arc<RawValue> {
-        serde_json::value::to_raw_value(self).expect("records have string keys only").into()
+fn written<D: Serialize>(decision: &D) -> Arc<RawValue> {
+    #[derive(Serialize)]
+    struct Detail<'a, D> {
+        decision: &'a D,
     }
+    let detail = serde_json::value::to_raw_value(&Detail { decision });
+    detail.expect("records have string keys only").into()
 }
 
 /// Says that events were lost, so that nobody takes their absence for a proof.

@@ -1,11 +1,14 @@
 //! Decisions that were made before: the same question on the same facts has the same answer.
 //!
 //! The decision function is pure, so an answer may be kept for as long as none of its facts has
-//! changed (the generation of the directory) and none of them ends (its `holds_until`).
+//! changed (the generation of the directory) and none of them ends (its `holds_until`). Where an
+//! answer is about one grant alone, what its record shares with others is kept instead.
 
 use std::sync::Arc;
 
-use grantor_domain::decision::{Ask, Facts, RecordedDecision, SubjectFacts};
+use grantor_domain::decision::{
+    Ask, CommonFacts, Facts, GrantFacts, RecordedDecision, SubjectFacts, asked,
+};
 use grantor_oauth_types::grant_type::GrantType;
 use grantor_oauth_types::id::UserId;
 use grantor_oauth_types::name::{ClientId, RealmName, TenantName};
@@ -22,6 +25,7 @@ const KEPT: usize = 1_024;
 #[derive(Debug)]
 pub struct Decisions {
     kept: Cache<Question, Kept>,
+    common: Cache<Circumstances, (AsOf, Arc<CommonFacts>)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -35,16 +39,29 @@ struct Question {
     resource: Option<String>,
 }
 
+/// What [`CommonFacts`] depend on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Circumstances {
+    tenant: TenantName,
+    client: ClientId,
+    realm: Option<RealmName>,
+    scopes: Scopes,
+}
+
+/// Which facts: the generation of the directory, before they were taken from it, and the view of the
+/// tenant, which the request may have been given even earlier.
+type AsOf = (u64, u64);
+
 #[derive(Clone, Debug)]
 struct Kept {
     record: Arc<RecordedDecision>,
-    generation: u64,
+    of: AsOf,
     until: Option<Timestamp>,
 }
 
 impl Default for Decisions {
     fn default() -> Self {
-        Self { kept: Cache::new(KEPT) }
+        Self { kept: Cache::new(KEPT), common: Cache::new(KEPT) }
     }
 }
 
@@ -68,15 +85,56 @@ impl Decisions {
             resource: ask.resource.clone(),
         };
         if let Some(kept) = self.kept.get(&question)
-            && kept.generation == generation
+            && kept.of == about.as_of(generation)
             && kept.until.is_none_or(|until| now < until)
         {
             return kept.record;
         }
-        let record = Arc::new(RecordedDecision::make(ask, &about.facts(), now));
-        let kept = Kept { until: record.holds_until(), record: Arc::clone(&record), generation };
+        let record = self.decide_anew(ask, about, &about.facts(), generation, now);
+        let of = about.as_of(generation);
+        let kept = Kept { until: record.holds_until(), record: Arc::clone(&record), of };
         self.kept.insert(question, kept);
         record
+    }
+
+    /// Decides about a grant.
+    pub fn decide_on(
+        &self,
+        grant: GrantFacts<'_>,
+        ask: Ask,
+        about: &About<'_>,
+        generation: u64,
+        now: Timestamp,
+    ) -> Arc<RecordedDecision> {
+        let facts = Facts { grant: Some(grant), ..about.facts() };
+        self.decide_anew(ask, about, &facts, generation, now)
+    }
+
+    /// Decides on these facts, which are those of `about` but for grant and consents.
+    pub fn decide_anew(
+        &self,
+        ask: Ask,
+        about: &About<'_>,
+        facts: &Facts<'_>,
+        generation: u64,
+        now: Timestamp,
+    ) -> Arc<RecordedDecision> {
+        let circumstances = Circumstances {
+            tenant: about.tenant.tenant.name.clone(),
+            client: ask.client.clone(),
+            realm: about.realm.cloned(),
+            scopes: asked(&ask, facts),
+        };
+        let common = match self.common.get(&circumstances) {
+            Some((of, common)) if of == about.as_of(generation) => common,
+            _ => {
+                let common = Arc::new(CommonFacts::new(&ask, facts));
+                let kept = (about.as_of(generation), Arc::clone(&common));
+                self.common.insert(circumstances, kept);
+                common
+            }
+        };
+        Arc::new(RecordedDecision::make_on(common, ask, facts, now))
     }
 }
 
@@ -96,6 +154,10 @@ pub struct About<'a> {
 }
 
 impl<'a> About<'a> {
+    fn as_of(&self, generation: u64) -> AsOf {
+        (generation, self.tenant.serial)
+    }
+
     /// The facts, borrowed.
     pub fn facts(&self) -> Facts<'a> {
         let service_user = self.client.service_user.as_ref();

@@ -17,10 +17,12 @@ mod views;
 
 use std::sync::Arc;
 
-use grantor_domain::authorize::{Answer, Complaint, ReturnAddress, redirect_uri};
+use grantor_domain::authorize::{
+    Answer, AuthorizationRequest, Complaint, ReturnAddress, redirect_uri,
+};
 use grantor_domain::consent::{Consent, ConsentStatus};
 use grantor_domain::consent_request::{self, Asking, Question, Verdict};
-use grantor_domain::decision::{Ask, Entitlement, Outcome, RecordedDecision};
+use grantor_domain::decision::{Ask, Entitlement, Facts, Outcome, decide};
 use grantor_domain::scope::Scope;
 use grantor_domain::session::Session;
 use grantor_domain::sign_in::{self, Level, Next, Wanted};
@@ -67,6 +69,8 @@ pub enum Turn {
 /// Everything that is known once nothing has to be asked any more.
 #[derive(Debug)]
 pub struct Ready {
+    /// The generation of the directory before the facts were taken from it
+    pub generation: u64,
     /// The transaction
     pub transaction: Transaction,
     /// Who asked
@@ -110,6 +114,8 @@ pub enum FlowFailure {
 /// A question that is open: who is asked for what, by whom.
 #[derive(Debug)]
 pub struct Open {
+    /// The generation of the directory before the facts were taken from it
+    pub generation: u64,
     /// Who asks
     pub entry: Arc<ClientEntry>,
     /// Who is asked
@@ -147,9 +153,9 @@ pub async fn advance(
     });
     match verdict {
         Verdict::Settled(scopes) => {
-            let Open { entry, user, session, .. } = open;
+            let Open { generation, entry, user, session, .. } = open;
             let decided = Vec::new();
-            let ready = Ready { transaction, entry, user, session, scopes, decided };
+            let ready = Ready { generation, transaction, entry, user, session, scopes, decided };
             Ok(Turn::Ready(Box::new(ready)))
         }
         Verdict::Ask(_) if request.prompts.none => {
@@ -183,6 +189,7 @@ pub async fn question(
 ) -> Result<Result<Open, Unanswered>, FlowFailure> {
     let request = transaction.request().ok_or(Stuck::Unknown)?;
     let tenant = &context.tenant.tenant.name;
+    let generation = app.directory.generation();
     let entry = app.directory.client(tenant, request.client()).await?;
     let entry = entry.ok_or(FlowFailure::UnknownClient)?;
     // What was registered when the request came in may have been taken back since.
@@ -213,44 +220,43 @@ pub async fn question(
     };
     // If she agreed to everything: what cannot be granted is not asked for.
     let everything = imagined(context, &entry, &user, request.scopes.as_ref());
-    match judged(context, &entry, &user, &everything, transaction, request.scopes.clone())
-        .decision
-        .outcome
-    {
-        Outcome::Granted(entitled) => Ok(Ok(Open { entry, user, session, entitled })),
+    let ask = ask(request, &user, request.scopes.clone());
+    let about = about(context, &entry, &user);
+    match decide(&ask, &with_consents(&about, &everything), context.now).outcome {
+        Outcome::Granted(entitled) => Ok(Ok(Open { generation, entry, user, session, entitled })),
         Outcome::Refused(refusal) => Ok(Err(Unanswered::Refused(complaint_of(&refusal)))),
     }
 }
 
-/// The one decision, on these consents.
-fn judged(
-    context: &Context,
-    entry: &ClientEntry,
-    user: &UserEntry,
-    consents: &[Consent],
-    transaction: &Transaction,
-    scopes: Option<Scopes>,
-) -> RecordedDecision {
-    let request = transaction.request().expect("only requests of clients are judged");
-    let about = About {
-        tenant: &context.tenant,
-        client: entry,
-        realm: Some(&user.user.realm),
-        user: Some(user),
-        gave_password: false,
-    };
-    let mut facts = about.facts();
-    if let Some(subject) = &mut facts.subject {
-        subject.consents = consents;
-    }
-    let ask = Ask {
+/// The question to the one decision.
+fn ask(request: &AuthorizationRequest, user: &UserEntry, scopes: Option<Scopes>) -> Ask {
+    Ask {
         grant_type: grant_type(request.to.response_type()),
         client: request.client().clone(),
         realm: Some(user.user.realm.clone()),
         scopes,
         resource: only(&request.resources),
-    };
-    RecordedDecision::make(ask, &facts, context.now)
+    }
+}
+
+/// Whom it is about.
+fn about<'a>(context: &'a Context, entry: &'a ClientEntry, user: &'a UserEntry) -> About<'a> {
+    About {
+        tenant: &context.tenant,
+        client: entry,
+        realm: Some(&user.user.realm),
+        user: Some(user),
+        gave_password: false,
+    }
+}
+
+/// The facts as they are with these consents.
+fn with_consents<'a>(about: &About<'a>, consents: &'a [Consent]) -> Facts<'a> {
+    let mut facts = about.facts();
+    if let Some(subject) = &mut facts.subject {
+        subject.consents = consents;
+    }
+    facts
 }
 
 /// Her consents as they would be if she agreed to everything.

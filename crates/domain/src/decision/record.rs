@@ -1,8 +1,9 @@
 //! A decision with its inputs, as it is kept: to be explained after a restart, and judged again.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
-use grantor_oauth_types::id::GroupId;
+use grantor_oauth_types::id::{DecisionId, GroupId};
 use grantor_oauth_types::name::{ApplicationId, ClientId, RealmName, ResourceTypeId};
 use grantor_oauth_types::scope::{ScopeToken, Scopes};
 use jiff::Timestamp;
@@ -36,6 +37,16 @@ pub struct RecordedDecision {
 /// [`Facts`], owned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedFacts {
+    #[serde(flatten)]
+    common: Arc<CommonFacts>,
+    subject: Option<RecordedSubject>,
+    grant: Option<RecordedGrant>,
+}
+
+/// What is the same for every request of a client for the same scopes, whoever it is about: most of
+/// a record, so it is made once and shared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommonFacts {
     tenant: Tenant,
     client: Client,
     application: Option<Application>,
@@ -44,10 +55,25 @@ pub struct RecordedFacts {
     #[serde(default)]
     service_user: Option<User>,
     realm: Option<Realm>,
-    subject: Option<RecordedSubject>,
-    grant: Option<RecordedGrant>,
     scopes: Vec<Scope>,
     resource_types: Vec<ResourceType>,
+}
+
+/// A record whose [`CommonFacts`] are those of another one, and are not said again.
+#[derive(Debug, Serialize)]
+struct Brief<'a> {
+    ask: &'a Ask,
+    facts: BriefFacts<'a>,
+    decision: &'a Decision,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+struct BriefFacts<'a> {
+    common_with: DecisionId,
+    subject: Option<&'a RecordedSubject>,
+    grant: Option<&'a RecordedGrant>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,23 +97,51 @@ struct RecordedGrant {
 impl RecordedDecision {
     /// Decides, and keeps the inputs.
     pub fn make(ask: Ask, facts: &Facts<'_>, now: Timestamp) -> Self {
+        let common = Arc::new(CommonFacts::new(&ask, facts));
+        Self::make_on(common, ask, facts, now)
+    }
+
+    /// The same, where what is common to such requests was put together before, from the same facts
+    /// and for the same scopes ([`asked`](super::asked)).
+    pub fn make_on(common: Arc<CommonFacts>, ask: Ask, facts: &Facts<'_>, now: Timestamp) -> Self {
         let decision = decide(&ask, facts, now);
-        let mut record = Self::of(ask, facts, decision);
-        record.until = record.facts.next_end(now);
-        record
+        let facts = RecordedFacts::new(common, &ask, facts);
+        Self { until: facts.next_end(now), facts, ask, decision }
     }
 
     /// Keeps a decision that does not depend on the time, with its inputs.
     pub(super) fn of(ask: Ask, facts: &Facts<'_>, decision: Decision) -> Self {
-        Self { facts: RecordedFacts::new(&ask, facts), ask, decision, until: None }
+        let common = Arc::new(CommonFacts::new(&ask, facts));
+        Self { facts: RecordedFacts::new(common, &ask, facts), ask, decision, until: None }
+    }
+
+    /// What this record shares with others.
+    pub fn common(&self) -> &Arc<CommonFacts> {
+        &self.facts.common
+    }
+
+    /// This record without what it shares with that of another decision, which has it whole. Whoever
+    /// reads it puts in the facts that are missing from there.
+    pub fn brief(&self, common_with: DecisionId) -> impl Serialize {
+        let facts = BriefFacts {
+            common_with,
+            subject: self.facts.subject.as_ref(),
+            grant: self.facts.grant.as_ref(),
+        };
+        Brief { ask: &self.ask, facts, decision: &self.decision, until: self.until }
     }
 
     /// Decides again on what was known then: the same answer, unless the rules have changed.
     pub fn replay(&self, now: Timestamp) -> Decision {
-        let scopes: HashMap<ScopeToken, Scope> =
-            self.facts.scopes.iter().map(|scope| (scope.token.clone(), scope.clone())).collect();
+        let scopes: HashMap<ScopeToken, Scope> = self
+            .facts
+            .common
+            .scopes
+            .iter()
+            .map(|scope| (scope.token.clone(), scope.clone()))
+            .collect();
         let resource_types: HashMap<ResourceTypeId, ResourceType> =
-            self.facts.resource_types.iter().map(|t| (t.id.clone(), t.clone())).collect();
+            self.facts.common.resource_types.iter().map(|t| (t.id.clone(), t.clone())).collect();
         decide(&self.ask, &self.facts.borrow(&scopes, &resource_types), now)
     }
 
@@ -98,8 +152,9 @@ impl RecordedDecision {
     }
 }
 
-impl RecordedFacts {
-    fn new(ask: &Ask, facts: &Facts<'_>) -> Self {
+impl CommonFacts {
+    /// Puts them together.
+    pub fn new(ask: &Ask, facts: &Facts<'_>) -> Self {
         // Nothing is said about a scope that was not asked for, if only by asking for the default.
         let tokens = scopes::asked(ask, facts);
         let scopes: Vec<Scope> =
@@ -109,37 +164,48 @@ impl RecordedFacts {
             .filter_map(|scope| facts.resource_types.get(scope.resource_type.as_ref()?))
             .cloned()
             .collect();
-        let about = |assignments: &[Assignment]| -> Vec<Assignment> {
-            assignments.iter().filter(|a| tokens.contains(a.scope.as_str())).cloned().collect()
-        };
         Self {
             tenant: facts.tenant.clone(),
             client: what_decides(facts.client),
             application: facts.application.cloned(),
-            client_assignments: about(facts.client_assignments),
-            application_assignments: about(facts.application_assignments),
+            client_assignments: about(&tokens, facts.client_assignments),
+            application_assignments: about(&tokens, facts.application_assignments),
             service_user: facts.service_user.map(without_the_person),
             realm: facts.realm.cloned(),
-            subject: facts.subject.as_ref().map(|subject| RecordedSubject {
-                user: without_the_person(subject.user),
-                application: subject.application.cloned(),
-                assignments: about(subject.assignments),
-                groups: subject.groups.to_vec(),
-                consents: (subject.consents.iter())
-                    .filter(|consent| consent.client == facts.client.id)
-                    .cloned()
-                    .collect(),
-                gave_password: subject.gave_password,
-            }),
-            grant: facts.grant.as_ref().map(|grant| RecordedGrant {
-                client: grant.client.clone(),
-                scopes: grant.scopes.clone(),
-                expires: grant.expires,
-                ended: grant.ended,
-            }),
             scopes,
             resource_types,
         }
+    }
+}
+
+/// The assignments of these scopes.
+fn about(tokens: &Scopes, assignments: &[Assignment]) -> Vec<Assignment> {
+    assignments.iter().filter(|a| tokens.contains(a.scope.as_str())).cloned().collect()
+}
+
+impl RecordedFacts {
+    fn new(common: Arc<CommonFacts>, ask: &Ask, facts: &Facts<'_>) -> Self {
+        let subject = facts.subject.as_ref().map(|subject| RecordedSubject {
+            user: without_the_person(subject.user),
+            application: subject.application.cloned(),
+            assignments: match subject.assignments {
+                [] => Vec::new(),
+                some => about(&scopes::asked(ask, facts), some),
+            },
+            groups: subject.groups.to_vec(),
+            consents: (subject.consents.iter())
+                .filter(|consent| consent.client == facts.client.id)
+                .cloned()
+                .collect(),
+            gave_password: subject.gave_password,
+        });
+        let grant = facts.grant.as_ref().map(|grant| RecordedGrant {
+            client: grant.client.clone(),
+            scopes: grant.scopes.clone(),
+            expires: grant.expires,
+            ended: grant.ended,
+        });
+        Self { common, subject, grant }
     }
 
     fn borrow<'a>(
@@ -148,13 +214,13 @@ impl RecordedFacts {
         resource_types: &'a HashMap<ResourceTypeId, ResourceType>,
     ) -> Facts<'a> {
         Facts {
-            tenant: &self.tenant,
-            client: &self.client,
-            application: self.application.as_ref(),
-            client_assignments: &self.client_assignments,
-            application_assignments: &self.application_assignments,
-            service_user: self.service_user.as_ref(),
-            realm: self.realm.as_ref(),
+            tenant: &self.common.tenant,
+            client: &self.common.client,
+            application: self.common.application.as_ref(),
+            client_assignments: &self.common.client_assignments,
+            application_assignments: &self.common.application_assignments,
+            service_user: self.common.service_user.as_ref(),
+            realm: self.common.realm.as_ref(),
             subject: self.subject.as_ref().map(|subject| SubjectFacts {
                 user: &subject.user,
                 application: subject.application.as_ref(),
@@ -238,7 +304,8 @@ impl RecordedFacts {
     /// The next moment after `now` at which something ends that the decision can depend on.
     fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
         let subject = self.subject.iter();
-        let assignments = self.client_assignments.iter().chain(&self.application_assignments);
+        let assignments =
+            self.common.client_assignments.iter().chain(&self.common.application_assignments);
         let ends = assignments.chain(subject.clone().flat_map(|s| &s.assignments));
         let ends = ends.filter_map(|assignment| assignment.expires);
         let consents = subject.flat_map(|s| &s.consents).filter_map(|consent| consent.expires);
@@ -248,26 +315,26 @@ impl RecordedFacts {
 
     /// The realm of the user, or that was named.
     pub(super) fn realm_name(&self) -> Option<&RealmName> {
-        self.realm.as_ref().map(|realm| &realm.name)
+        self.common.realm.as_ref().map(|realm| &realm.name)
     }
 
     /// `realm/name` of the service user of the client's application.
     pub(super) fn service_user_name(&self) -> Option<String> {
-        self.service_user.as_ref().map(|user| format!("{}/{}", user.realm, user.name))
+        self.common.service_user.as_ref().map(|user| format!("{}/{}", user.realm, user.name))
     }
 
     /// The application that a step is about: the client's, or the user's.
     pub(super) fn application_of(&self, rule: Rule) -> Option<&ApplicationId> {
         let application = match rule {
             Rule::SubjectEnabled => self.subject.as_ref().and_then(|s| s.application.as_ref()),
-            _ => self.application.as_ref(),
+            _ => self.common.application.as_ref(),
         };
         application.map(|application| &application.id)
     }
 
     /// The resource type of a scope.
     pub(super) fn resource_type_of(&self, token: &ScopeToken) -> Option<&ResourceTypeId> {
-        let scope = self.scopes.iter().find(|scope| &scope.token == token)?;
+        let scope = self.common.scopes.iter().find(|scope| &scope.token == token)?;
         scope.resource_type.as_ref()
     }
 

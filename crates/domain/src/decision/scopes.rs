@@ -12,7 +12,7 @@ use crate::scope::{GrantRule, Scope};
 
 /// What is asked for, or the default: for a refresh what was granted (RFC 6749 §6), otherwise the
 /// client's default scopes, else the realm's (RFC 6749 §3.3 wants the default documented).
-pub(super) fn asked(ask: &Ask, facts: &Facts<'_>) -> Scopes {
+pub fn asked(ask: &Ask, facts: &Facts<'_>) -> Scopes {
     if let Some(scopes) = ask.scopes.as_ref().filter(|scopes| !scopes.is_empty()) {
         return scopes.clone();
     }

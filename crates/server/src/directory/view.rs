@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -40,6 +40,8 @@ pub const LONGEST_TOKEN_SECONDS: u32 = 31 * 86_400;
 /// A tenant, its catalogue, its keys.
 #[derive(Debug)]
 pub struct TenantView {
+    /// No other view of this process has it
+    pub serial: u64,
     /// The tenant
     pub tenant: Tenant,
     /// Its realms
@@ -115,6 +117,9 @@ impl Default for Revocations {
     }
 }
 
+/// The serial of the next view.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
 impl TenantView {
     /// Loads a tenant; what is expensive is taken over from the view before it.
     pub(super) async fn load(
@@ -142,6 +147,7 @@ impl TenantView {
         let scopes: HashMap<_, _> =
             scopes.into_iter().map(|found| (found.value.token.clone(), found.value)).collect();
         Ok(Self {
+            serial: NEXT.fetch_add(1, Ordering::Relaxed),
             brand: page::brand(&tenant),
             published: keys.publish(now, LONGEST_TOKEN_SECONDS),
             metadata: metadata::document(&tenant, &keys, &scopes, now),

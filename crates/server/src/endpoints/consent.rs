@@ -98,8 +98,8 @@ async fn answer(
         answered(tenant, asking, &ticked, context.now)
     });
     let Some((scopes, decided)) = given else { return Ok(cancelled(to)) };
-    let flow::Open { entry, user, session, .. } = open;
-    let ready = Ready { transaction, entry, user, session, scopes, decided };
+    let flow::Open { generation, entry, user, session, .. } = open;
+    let ready = Ready { generation, transaction, entry, user, session, scopes, decided };
     flow::complete(app, context, ready).await
 }
 
