@@ -163,6 +163,9 @@ pub struct Compat {
     pub pkce_plain: bool,
     /// Request objects with the algorithm `none` (SEC-032)
     pub unsigned_request: bool,
+    /// Name and password posted to the authorization endpoint, as Plan B takes them (the realm must
+    /// have `password_grant`, for the program that posts sees the password)
+    pub sign_in_by_post: bool,
 }
 
 impl Client {

@@ -5,6 +5,7 @@
 //! one place that decides what comes next, wherever a person comes from: a link, the back button, a
 //! second tab (SEC-121).
 
+mod agree;
 mod complete;
 mod foresee;
 mod front_channel;
@@ -12,6 +13,7 @@ mod hint;
 mod jarm;
 mod people;
 mod realms;
+mod recognise;
 mod request;
 mod views;
 
@@ -37,13 +39,15 @@ use crate::grants::Context;
 use crate::tokens::NoSigner;
 use crate::transaction::{Purpose, Stuck, Transaction};
 
+pub use agree::{agree, cancelled};
 pub use complete::complete;
 pub use foresee::{complaint_of, foreseen};
 use foresee::{grant_type, only, scopes_need};
 pub use hint::named;
 pub use jarm::place;
-pub use people::{Signed, open_session};
+pub use people::{Arrival, arrive, draft};
 pub use realms::{of_host, offered};
+pub use recognise::{Typed, recognise};
 pub use request::{Asked, URN, opened, read};
 pub use views::{
     SignInView, asking, choice_page, consent_page, error_page, path, sign_in_page, step,
@@ -166,6 +170,19 @@ pub async fn advance(
             // The answer will be that of the account which is shown (SEC-132).
             Ok(Turn::Consent(transaction.choosing(Some(open.session.id))))
         }
+    }
+}
+
+/// What comes next, completed where nothing is left to ask.
+pub async fn proceed(
+    app: &App,
+    context: &Context,
+    sessions: &[Session],
+    transaction: Transaction,
+) -> Result<Turn, FlowFailure> {
+    match advance(app, context, sessions, transaction).await? {
+        Turn::Ready(ready) => complete(app, context, *ready).await,
+        turn => Ok(turn),
     }
 }
 

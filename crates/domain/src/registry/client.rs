@@ -135,4 +135,7 @@ fn check_grants(client: &Client, flaws: &mut Flaws) {
     flaws.demand(fits, "/compat/basic_raw", reason.clone());
     let fits = !compat.any_secret_method || takes_secret(client);
     flaws.demand(fits, "/compat/any_secret_method", reason);
+    let fits = has(GrantType::AuthorizationCode) || has(GrantType::Implicit);
+    let reason = Reason::Conflict("only for clients that use the authorization endpoint");
+    flaws.demand(fits || !compat.sign_in_by_post, "/compat/sign_in_by_post", reason);
 }

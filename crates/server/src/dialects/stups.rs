@@ -1,6 +1,7 @@
 //! STUPS: Plan B's provider with its consents, token info and revocation (`stups.md` 2, 3), and
 //! essentials (4).
 
+pub(crate) mod authorize;
 mod consents;
 mod essentials;
 pub(crate) mod operation;

@@ -5,8 +5,6 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use grantor_oauth_types::id::SessionId;
 
-use super::authorize::proceed;
-use super::sign_in::cancelled;
 use super::{browser_form, context, opened, transaction_of};
 use crate::app::App;
 use crate::browser::Browser;
@@ -86,7 +84,7 @@ async fn answer(
     if params.take("cancel").is_some()
         && let Some(request) = transaction.request()
     {
-        return Ok((cancelled(request.to.clone()), Vec::new()));
+        return Ok((flow::cancelled(request.to.clone()), Vec::new()));
     }
     let handle = params.take("account");
     let Some(chosen) = handle.and_then(|handle| handle.parse::<SessionId>().ok()) else {
@@ -100,5 +98,5 @@ async fn answer(
     let issuer = &context.tenant.tenant.issuer;
     let cookies = state.iter().map(|state| session_state::cookie(issuer, state)).collect();
     let transaction = transaction.choosing(Some(chosen));
-    Ok((proceed(app, context, &sessions, transaction).await?, cookies))
+    Ok((flow::proceed(app, context, &sessions, transaction).await?, cookies))
 }

@@ -1,5 +1,7 @@
 //! `/oauth2/authorize`. RFC 6749 §3.1, OIDC Core §3.1.2.
 
+use std::sync::Arc;
+
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Response, header};
@@ -10,6 +12,8 @@ use grantor_oauth_types::name::ClientId;
 use super::context;
 use crate::app::App;
 use crate::browser::Browser;
+use crate::dialects::stups;
+use crate::directory::ClientEntry;
 use crate::extract::{Here, Peer, is_form};
 use crate::flow::{self, Asked, FlowFailure, Turn};
 use crate::grants::Context;
@@ -47,6 +51,13 @@ pub async fn post(
 ) -> Response<Body> {
     let context = context(&app, tenant, peer, app.clock.now());
     let params = read(&headers, query.as_deref(), &body);
+    let params = match params {
+        Ok(params) if stups::authorize::is_meant(&params) => {
+            let query = query.as_deref().unwrap_or_default();
+            return stups::authorize::post(&app, &context, browser, &headers, query, params).await;
+        }
+        params => params,
+    };
     let plain = std::str::from_utf8(&body).ok().filter(|body| body.len() < 4_096);
     if let (Ok(_), true, Some(body)) = (&params, browser.is_blank(), plain) {
         let path = flow::path(&context.tenant, "/oauth2/authorize");
@@ -100,8 +111,36 @@ async fn begin(
     context: &Context,
     browser: &mut Browser,
     headers: &HeaderMap,
-    mut params: Params,
+    params: Params,
 ) -> Result<(Turn, Option<HeaderValue>), FlowFailure> {
+    let Begun { transaction, cookie, .. } =
+        match transaction(app, context, browser, headers, params).await? {
+            Ok(begun) => begun,
+            Err(turn) => return Ok((*turn, None)),
+        };
+    let sessions = browser.sessions(app, &context.tenant, context.now).await?;
+    let turn = flow::proceed(app, context, &sessions, transaction).await?;
+    Ok((turn, cookie))
+}
+
+/// A request that was read, before anybody looks at who is there.
+pub(crate) struct Begun {
+    /// The transaction
+    pub(crate) transaction: Transaction,
+    /// Who asks
+    pub(crate) entry: Arc<ClientEntry>,
+    /// What binds the transaction to the browser, if that has nothing yet
+    pub(crate) cookie: Option<HeaderValue>,
+}
+
+/// Reads a request; or knows already what the client is told.
+pub(crate) async fn transaction(
+    app: &App,
+    context: &Context,
+    browser: &mut Browser,
+    headers: &HeaderMap,
+    mut params: Params,
+) -> Result<Result<Begun, Box<Turn>>, FlowFailure> {
     let id = params.take("client_id").ok_or(FlowFailure::UnknownClient)?;
     let id = ClientId::parse(&id).map_err(|_| FlowFailure::UnknownClient)?;
     let entry = app.directory.client(&context.tenant.tenant.name, &id).await?;
@@ -111,7 +150,7 @@ async fn begin(
         Ok(asked) => asked,
         Err(Refused::Page(complaint)) => return Err(FlowFailure::Page(complaint)),
         Err(Refused::Redirect(to, complaint)) => {
-            return Ok((Turn::Answer(to, Answer::Refused(complaint)), None));
+            return Ok(Err(Box::new(Turn::Answer(to, Answer::Refused(complaint)))));
         }
     };
     if request.realm.is_none() {
@@ -122,26 +161,13 @@ async fn begin(
     let to = Box::new(request.to.clone());
     let named = match named {
         Ok(named) => named,
-        Err(complaint) => return Ok((Turn::Answer(to, Answer::Refused(complaint)), None)),
+        Err(complaint) => {
+            return Ok(Err(Box::new(Turn::Answer(to, Answer::Refused(complaint)))));
+        }
     };
     let (binding, cookie) = browser.bind();
     let purpose = Purpose::Authorize { request: Box::new(request), pushed };
     let mut transaction = Transaction::new(purpose, binding, context.now);
     transaction.named = named;
-    let sessions = browser.sessions(app, &context.tenant, context.now).await?;
-    let turn = proceed(app, context, &sessions, transaction).await?;
-    Ok((turn, cookie))
-}
-
-/// What comes next, completed where nothing is left to ask.
-pub(super) async fn proceed(
-    app: &App,
-    context: &Context,
-    sessions: &[grantor_domain::session::Session],
-    transaction: Transaction,
-) -> Result<Turn, FlowFailure> {
-    match flow::advance(app, context, sessions, transaction).await? {
-        Turn::Ready(ready) => flow::complete(app, context, *ready).await,
-        turn => Ok(turn),
-    }
+    Ok(Ok(Begun { transaction, entry, cookie }))
 }

@@ -3,19 +3,16 @@
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, Response, StatusCode};
-use grantor_domain::consent_request::answered;
+use grantor_domain::consent_request::Question;
 use grantor_domain::params::Params;
 
-use super::authorize::proceed;
-use super::sign_in::cancelled;
 use super::{browser_form, context, opened, transaction_of};
 use crate::app::App;
 use crate::browser::Browser;
 use crate::extract::{Here, Peer};
-use crate::flow::{self, FlowFailure, Ready, Turn, Unanswered};
+use crate::flow::{self, FlowFailure, Turn};
 use crate::grants::Context;
 use crate::reply::authorize::{failed, turned};
-use crate::transaction::Transaction;
 
 /// The page.
 pub async fn get(
@@ -43,7 +40,7 @@ async fn show(
     let sessions = browser.sessions(app, &context.tenant, context.now).await?;
     let Ok(open) = flow::question(app, context, &sessions, &transaction).await? else {
         // Signed out meanwhile, or as somebody else: from the beginning.
-        let turn = proceed(app, context, &sessions, transaction).await?;
+        let turn = flow::proceed(app, context, &sessions, transaction).await?;
         return Ok(turned(app, context, browser, &turn, Vec::new()).await);
     };
     let mut shell = browser.shell(Some(&transaction));
@@ -79,39 +76,17 @@ async fn answer(
     let Some(request) = transaction.request() else {
         return Err(crate::transaction::Stuck::Unknown.into());
     };
-    let to = request.to.clone();
     if params.take("decision").as_deref() != Some("approve") {
-        return Ok(cancelled(to));
+        return Ok(flow::cancelled(request.to.clone()));
     }
     let sessions = browser.sessions(app, &context.tenant, context.now).await?;
-    let open = match flow::question(app, context, &sessions, &transaction).await? {
-        Ok(open) => open,
-        Err(Unanswered::Refused(complaint)) => {
-            let refused = grantor_domain::authorize::Answer::Refused(complaint);
-            return Ok(Turn::Answer(Box::new(to), refused));
-        }
-        Err(_) => return proceed(app, context, &sessions, transaction).await,
-    };
-    let ticked = ticked(&mut params, &open, context, &transaction);
-    let tenant = &context.tenant.tenant.name;
-    let given = flow::with_asking(context, &open, &transaction, |asking| {
-        answered(tenant, asking, &ticked, context.now)
-    });
-    let Some((scopes, decided)) = given else { return Ok(cancelled(to)) };
-    let flow::Open { generation, entry, user, session, .. } = open;
-    let ready = Ready { generation, transaction, entry, user, session, scopes, decided };
-    flow::complete(app, context, ready).await
+    let ticked = |asked: &[Question]| ticked(&mut params, asked);
+    flow::agree(app, context, &sessions, transaction, ticked).await
 }
 
 /// What stayed ticked. `offline_access` has no box of its own: it goes with the approval.
-fn ticked(
-    params: &mut Params,
-    open: &flow::Open,
-    context: &Context,
-    transaction: &Transaction,
-) -> Vec<String> {
+fn ticked(params: &mut Params, asked: &[Question]) -> Vec<String> {
     let mut ticked = params.take_all("scope");
-    let asked = flow::questions(context, open, transaction);
     let offline = asked.iter().filter(|question| question.scope.as_str() == "offline_access");
     ticked.extend(offline.map(|question| question.scope.to_string()));
     ticked

@@ -3,27 +3,21 @@
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
-use grantor_domain::audit::AuditOutcome;
-use grantor_domain::authorize::{Answer, Complaint};
+use grantor_domain::authorize::Complaint;
 use grantor_domain::params::Params;
 use grantor_domain::session::Session;
-use grantor_oauth_types::error_code::AuthorizeErrorCode;
-use grantor_oauth_types::name::{RealmName, UserName};
+use grantor_oauth_types::name::RealmName;
 use grantor_pages::SignInError;
 
-use super::authorize::proceed;
 use super::{browser_form, context, opened};
 use crate::app::App;
-use crate::audit::{IssueEvent, Why};
 use crate::browser::Browser;
 use crate::directory::UserEntry;
 use crate::extract::{Here, Peer};
-use crate::flow::{self, FlowFailure, SignInView, Signed, Turn};
+use crate::flow::{self, Arrival, FlowFailure, SignInView, Turn, Typed};
 use crate::grants::Context;
-use crate::passwords::{self, Typed, Unrecognised};
 use crate::reply::authorize::{failed, turned};
 use crate::reply::page::{see_other, with_cookies};
-use crate::session_state;
 use crate::transaction::{Purpose, Transaction};
 
 /// The page; without a transaction, the way to one's own account.
@@ -95,7 +89,7 @@ async fn answer(
     if params.take("cancel").is_some()
         && let Some(request) = transaction.request()
     {
-        let turn = cancelled(request.to.clone());
+        let turn = flow::cancelled(request.to.clone());
         return Ok(turned(app, context, browser, &turn, Vec::new()).await);
     }
     let mut form = Form::blank(app, context, browser, transaction).await?;
@@ -117,11 +111,18 @@ async fn answer(
     Ok(turned(app, context, browser, &turn, cookies).await)
 }
 
-/// The person does not want to (trap 37).
-pub(super) fn cancelled(to: grantor_domain::authorize::ReturnAddress) -> Turn {
-    let words = "the person did not agree";
-    let complaint = Complaint::new(AuthorizeErrorCode::AccessDenied, words);
-    Turn::Answer(Box::new(to), Answer::Refused(complaint))
+/// The page, after a name and a password that came from elsewhere were not right.
+pub(crate) async fn again(
+    app: &App,
+    context: &Context,
+    browser: &Browser,
+    transaction: Transaction,
+    username: Option<String>,
+    error: SignInError,
+) -> Result<Response<Body>, FlowFailure> {
+    let mut form = Form::blank(app, context, browser, transaction).await?;
+    form.username = username;
+    Ok(form.show(app, context, browser, Some(error)))
 }
 
 /// The session is there: on with what it is for, as this person (SEC-132).
@@ -132,23 +133,11 @@ async fn signed_in(
     form: Form,
     user: &UserEntry,
 ) -> Result<(Turn, Vec<HeaderValue>), FlowFailure> {
-    let before = form.sessions.iter().find(|session| session.user == user.user.id);
-    let signed =
-        flow::open_session(app, context, browser, user, before, form.remember, "pwd").await?;
-    let Signed { session, secret } = signed;
-    let others: Vec<Session> =
-        form.sessions.into_iter().filter(|other| other.id != session.id).collect();
-    let kept = session.remember || others.iter().any(|other| other.remember);
-    let seconds = context.tenant.tenant.settings.session_remember_seconds;
-    let state = session_state::browser_state(Some(&session));
-    let cookies = vec![
-        browser.with_account(&secret, &others, kept.then_some(seconds)),
-        session_state::cookie(&context.tenant.tenant.issuer, &state),
-    ];
-    let (chosen, mut sessions) = (Some(session.id), vec![session]);
-    sessions.extend(others);
-    let transaction = form.transaction.choosing(chosen);
-    let turn = proceed(app, context, &sessions, transaction).await?;
+    let Form { transaction, sessions, remember, .. } = form;
+    let Arrival { sessions, cookies } =
+        flow::arrive(app, context, browser, user, sessions, remember, "pwd").await?;
+    let chosen = sessions.first().map(|session| session.id);
+    let turn = flow::proceed(app, context, &sessions, transaction.choosing(chosen)).await?;
     Ok((turn, cookies))
 }
 
@@ -195,7 +184,6 @@ impl Form {
         settings.sign_in_page == SignInPage::IdentityFirst && self.transaction.typed.is_none()
     }
 
-    /// Whose password it is. What is wrong is never told apart (SEC-114).
     async fn recognise(
         &self,
         app: &App,
@@ -206,30 +194,9 @@ impl Form {
         let Some(password) = params.take("password") else {
             return Ok(Err(SignInError::Missing));
         };
-        let request = self.transaction.request();
-        let named = request.and_then(|request| request.realm.as_ref());
         let client = self.entry.as_ref().map(|entry| entry.client());
-        let realms = flow::offered(&context.tenant, client, named);
-        let chosen = self.realm.as_ref().or_else(|| realms.first());
-        let realm = chosen.filter(|realm| realms.contains(realm));
-        let (Some(realm), Ok(username)) = (realm, UserName::parse(username)) else {
-            return Ok(Err(SignInError::Wrong));
-        };
-        let typed = Typed { realm, username: &username, password: &password };
-        let tenant = &context.tenant.tenant.name;
-        let error = match passwords::check(app, tenant, typed, context.now).await {
-            Ok(user) if !may_sign_in(&user) => SignInError::Wrong,
-            Ok(user) if self.transaction.named.is_some_and(|named| named != user.user.id) => {
-                SignInError::OtherPerson
-            }
-            Ok(user) => return Ok(Ok(user)),
-            Err(Unrecognised::Wrong) => SignInError::Wrong,
-            Err(Unrecognised::SlowDown(wait)) => SignInError::TooMany { wait },
-            Err(Unrecognised::Busy) => SignInError::Unavailable,
-            Err(Unrecognised::Broken(error)) => return Err(error.into()),
-        };
-        note_failed(app, context, realm, &username, error).await?;
-        Ok(Err(error))
+        let typed = Typed { realm: self.realm.as_ref(), username, password: &password };
+        flow::recognise(app, context, &self.transaction, client, typed).await
     }
 
     fn show(
@@ -257,35 +224,4 @@ impl Form {
         let page = flow::sign_in_page(app, context, &shell, &view);
         browser.visit.answer(status, page)
     }
-}
-
-/// SEC-051, SEC-130: a disabled user gets nothing, whatever the way.
-fn may_sign_in(user: &UserEntry) -> bool {
-    let active = user.application.as_ref().is_none_or(|application| application.active);
-    user.user.enabled && active
-}
-
-/// Who failed is written down by id, and not at all where there is nobody: what is typed as a name
-/// may be a password.
-async fn note_failed(
-    app: &App,
-    context: &Context,
-    realm: &RealmName,
-    username: &UserName,
-    error: SignInError,
-) -> Result<(), FlowFailure> {
-    let tenant = &context.tenant.tenant.name;
-    let known = app.directory.user_named(tenant, realm, username.as_str()).await?;
-    let actor = known.map(|entry| format!("user:{}", entry.user.id));
-    app.audit.push(IssueEvent {
-        id: context.decision,
-        tenant: tenant.clone(),
-        at: context.now,
-        kind: "sign_in.failed",
-        outcome: AuditOutcome::Refused,
-        actor: actor.unwrap_or_else(|| "anonymous".to_owned()),
-        address: context.address,
-        why: Why::Reason(format!("{error:?}")),
-    });
-    Ok(())
 }

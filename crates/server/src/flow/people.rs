@@ -1,5 +1,6 @@
 //! A person signs in: the session that comes of it.
 
+use axum::http::HeaderValue;
 use grantor_crypto::secret::{LookupSecret, SecretKind};
 use grantor_domain::session::{AuthMethod, Session};
 use grantor_store::{Claim, Effect, Effects, StoreError, operations};
@@ -10,19 +11,58 @@ use crate::audit_events;
 use crate::browser::Browser;
 use crate::directory::UserEntry;
 use crate::grants::Context;
+use crate::session_state;
 
-/// A session, and the secret that its browser is given.
+/// A person has arrived: who is signed in to this browser now, she first, and what it has to keep.
 #[derive(Debug)]
-pub struct Signed {
-    /// The session
-    pub session: Session,
-    /// For the cookie
-    pub secret: LookupSecret,
+pub struct Arrival {
+    /// The live sessions
+    pub sessions: Vec<Session>,
+    /// For the browser
+    pub cookies: Vec<HeaderValue>,
+}
+
+/// Signs her in to this browser, in which `before` were signed in. `amr` is what she proved it with.
+pub async fn arrive(
+    app: &App,
+    context: &Context,
+    browser: &Browser,
+    user: &UserEntry,
+    before: Vec<Session>,
+    remember: bool,
+    amr: &str,
+) -> Result<Arrival, StoreError> {
+    let hers = before.iter().find(|session| session.user == user.user.id);
+    let (session, secret) =
+        open_session(app, context, browser, user, hers, remember, amr).await?;
+    let others: Vec<Session> =
+        before.into_iter().filter(|other| other.id != session.id).collect();
+    let kept = session.remember || others.iter().any(|other| other.remember);
+    let seconds = context.tenant.tenant.settings.session_remember_seconds;
+    let state = session_state::browser_state(Some(&session));
+    let cookies = vec![
+        browser.with_account(&secret, &others, kept.then_some(seconds)),
+        session_state::cookie(&context.tenant.tenant.issuer, &state),
+    ];
+    let mut sessions = vec![session];
+    sessions.extend(others);
+    Ok(Arrival { sessions, cookies })
+}
+
+/// The session that she would have: for judging before anything is written.
+pub fn draft(
+    app: &App,
+    context: &Context,
+    browser: &Browser,
+    user: &UserEntry,
+    amr: &str,
+) -> Session {
+    fresh(app, context, browser, user, false, amr)
 }
 
 /// Opens a session, or renews the one that this person has in this browser: the secret is a new one
 /// either way (SEC-110), while clients go on to know the session by its id.
-pub async fn open_session(
+async fn open_session(
     app: &App,
     context: &Context,
     browser: &Browser,
@@ -30,7 +70,7 @@ pub async fn open_session(
     before: Option<&Session>,
     remember: bool,
     amr: &str,
-) -> Result<Signed, StoreError> {
+) -> Result<(Session, LookupSecret), StoreError> {
     let fresh = fresh(app, context, browser, user, remember, amr);
     let tenant = &context.tenant.tenant.name;
     let id = before.map_or(fresh.id, |session| session.id);
@@ -45,7 +85,7 @@ pub async fn open_session(
         Ok((session, effects.audit(opened.clone())))
     })
     .await?;
-    Ok(Signed { session, secret })
+    Ok((session, secret))
 }
 
 fn fresh(

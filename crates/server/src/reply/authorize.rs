@@ -75,12 +75,7 @@ async fn answer(
     to: &ReturnAddress,
     given: &Answer,
 ) -> Response<Body> {
-    if let Answer::Refused(complaint) = given {
-        let error = complaint.error.as_str();
-        tracing::info!(oauth.error = error, reason = complaint.description,
-            decision.id = %context.decision, "authorization refused");
-    }
-    let placed = match flow::place(app, context, to, given).await {
+    let placed = match placed(app, context, to, given).await {
         Ok(placed) => placed,
         Err(failure) => return failed(context, browser, &failure),
     };
@@ -92,6 +87,21 @@ async fn answer(
             visit.answer(StatusCode::OK, page)
         }
     }
+}
+
+/// Where the answer goes and what it says.
+pub async fn placed(
+    app: &App,
+    context: &Context,
+    to: &ReturnAddress,
+    given: &Answer,
+) -> Result<Placed, FlowFailure> {
+    if let Answer::Refused(complaint) = given {
+        let error = complaint.error.as_str();
+        tracing::info!(oauth.error = error, reason = complaint.description,
+            decision.id = %context.decision, "authorization refused");
+    }
+    flow::place(app, context, to, given).await
 }
 
 /// There is nobody to answer but the person (RFC 6749 §4.1.2.1).

@@ -6,6 +6,7 @@ mod code_flow;
 mod consent;
 mod errors;
 mod front_channel;
+mod posted;
 mod pushed;
 mod sign_in;
 mod silent;

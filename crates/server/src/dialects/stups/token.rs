@@ -20,7 +20,7 @@ use crate::reply::json as reply;
 use crate::reply::token::told;
 
 /// What can go wrong here and nowhere else.
-enum Failure {
+pub(super) enum Failure {
     Realm(NoRealm),
     Token(TokenFailure),
     /// No usable credentials at all: 400, where wrong ones are 401 (2.4)
@@ -125,9 +125,9 @@ fn read(query: Option<&str>, body: &[u8]) -> Result<Params, ParamError> {
 }
 
 /// SEC-017: the realm and other harmless words may be in the query, secrets never.
-fn refuse_secrets(query: &str) -> Result<(), ParamError> {
+pub(super) fn refuse_secrets(query: &str) -> Result<(), ParamError> {
     let named = Params::parse(query.as_bytes())?;
-    for secret in ["password", "client_secret", "refresh_token", "code", "client_assertion"] {
+    for secret in ["password", "username", "decision", "client_secret", "refresh_token", "code", "client_assertion"] {
         if named.has(secret) {
             return Err(ParamError::Malformed("the query: secrets belong into the body"));
         }
@@ -190,7 +190,7 @@ fn success(issued: Issued) -> Response<Body> {
 }
 
 /// 2.8.
-fn refusal(failure: &Failure, context: &Context) -> Response<Body> {
+pub(super) fn refusal(failure: &Failure, context: &Context) -> Response<Body> {
     let no_client = "Client authentication failed";
     let (status, error, description) = match failure {
         Failure::NoCredentials => (400, "invalid_client", no_client.to_owned()),
@@ -240,7 +240,7 @@ fn refusal(failure: &Failure, context: &Context) -> Response<Body> {
     error_body(status, error, &description)
 }
 
-fn error_body(status: u16, error: &str, description: &str) -> Response<Body> {
+pub(super) fn error_body(status: u16, error: &str, description: &str) -> Response<Body> {
     let status = StatusCode::from_u16(status).expect("the codes have real statuses");
     let body = json!({ "error": error, "error_description": description });
     let mut response = reply::private(status, &body);
