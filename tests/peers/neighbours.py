@@ -1,9 +1,15 @@
 """Small services for the tests: a relay that counts what passes, and a resource server that asks token
 info about every caller."""
 
+import datetime
 import json
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from server import fetch
 
@@ -82,3 +88,48 @@ class PetStore(_Service):
     @staticmethod
     def _refusal(status, challenge):
         return status, {"WWW-Authenticate": challenge}, b""
+
+
+class UpstreamTokenInfo(_Service):
+    """Token info of an older world behind TLS, which knows opaque tokens, as Plan B asks it for them."""
+
+    def __init__(self, folder, known):
+        self.known, self.asked = known, []
+        self.certificate = self_signed(folder)
+        super().__init__()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, folder / "key.pem")
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"https://localhost:{self._server.server_port}"
+
+    def handle(self, request, _):
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        self.asked.append(token)
+        kind = {"Content-Type": "application/json"}
+        if scheme != "Bearer" or token not in self.known:
+            return 401, kind, b'{"error": "invalid_token"}'
+        return 200, kind, json.dumps({"access_token": token, **self.known[token]}).encode()
+
+
+def self_signed(folder):
+    """The path of a certificate for `localhost`; its key lies beside it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    secret = serialization.PrivateFormat.PKCS8
+    (folder / "key.pem").write_bytes(key.private_bytes(pem, secret, serialization.NoEncryption()))
+    (folder / "certificate.pem").write_bytes(made.public_bytes(pem))
+    return folder / "certificate.pem"

@@ -75,7 +75,9 @@ def fetch(url, method=None, form=None, json_body=None, data=None, headers=None):
 class Server:
     """A running `grantor serve` and its administrator."""
 
-    def __init__(self):
+    def __init__(self, more=""):
+        """`more` is appended to the configuration."""
+        self.more = more
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="grantor-peers-"))
         self.port, self.operations_port = free_port(), free_port()
         self.issuer = f"http://127.0.0.1:{self.port}"
@@ -103,6 +105,7 @@ class Server:
             [passwords]
             queue = 64
             """
+            + self.more
         )
         command = [os.environ["GRANTOR_BIN"], "serve", "--config", str(configuration)]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("GRANTOR_")}

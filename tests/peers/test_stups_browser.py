@@ -148,8 +148,7 @@ def test_check_41_your_turn(world, note):
     assert tokeninfo(world, told["access_token"]).status == 200
 
 
-@pytest.mark.skip(reason="signing in with JSON is not built")
-def test_check_42_signing_in_with_json(world):
+def test_check_42_signing_in_with_json(world, note):
     """First it says that consent is needed, then it has a redirect, and the third time at once"""
     url = f"{world.server.issuer}/oauth2/authorize"
     form = {
@@ -176,6 +175,7 @@ def test_check_42_signing_in_with_json(world):
     assert third["consent_needed"] is False and "access_token=" in third["redirect"]
     wrong = post(password="wrong")
     assert (wrong.status, wrong.json()["error"]) == (400, "invalid_grant")
+    note("a switch of the client, off by default")
 
 
 def test_check_43_consents(world):

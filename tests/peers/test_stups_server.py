@@ -1,18 +1,19 @@
 """The compatibility checks of STUPS, command by command, one test a number: here 1 to 21, what the server
 answers. Client secrets are made by the server, so `test0:test0` is `test0` with its secret here.
 
-Left out are 16 (token info that asks another one about opaque tokens: not built; our own opaque tokens
-need no upstream) and, in the other file, 26 to 30, 32 to 37, 39 to 44, 49 and 50, which are about sign-in
+Left out are, in the other file, 26 to 30, 32 to 37, 39 to 44, 49 and 50, which are about sign-in
 pages, berry, mint and Kio.
 """
 
 import json
 import subprocess
 import time
+import uuid
 
 import jwt
 
-from server import PATIENCE, basic, fetch
+from neighbours import UpstreamTokenInfo
+from server import PATIENCE, Server, basic, fetch
 from stups import ask, granted, password_of, refused, token_for, tokeninfo, wait_for_the_clock
 
 
@@ -166,6 +167,39 @@ def test_check_15_tokens_that_are_not_valid(world):
     fleeting = granted(ask(world, client="fleeting"))
     wait_for_the_clock(jwt.decode(fleeting["access_token"], options={"verify_signature": False})["exp"])
     refused(tokeninfo(world, fleeting["access_token"]), 401, "invalid_token")
+
+
+def test_check_16_opaque_tokens_of_an_older_world(tmp_path, note):
+    """opaque token with a configured upstream, twice: 200, `X-Cache` MISS then HIT"""
+    token = str(uuid.uuid4())
+    known = {token: {"uid": "jane", "realm": "/employees", "scope": ["uid"], "expires_in": 3600}}
+    with UpstreamTokenInfo(tmp_path, known) as upstream:
+        outbound = f"""
+            [outbound]
+            allowed_hosts = ["localhost"]
+            certificate_authorities = ["{upstream.certificate}"]
+            """
+        with Server(outbound) as server:
+            tenant = server.api("GET", "/tenants")["items"][0]
+            settings = {**tenant["settings"], "upstream_tokeninfo": {"url": f"{upstream.url}/oauth2/tokeninfo"}}
+            body = {**{k: v for k, v in tenant.items() if k != "name"}, "settings": settings}
+            server.api("PUT", f"/tenants/{tenant['name']}", body, headers={"If-Match": "*"})
+            for hit in ["MISS", "HIT"]:
+                told = ask_about(server, token)
+                assert (told.status, told.headers["X-Cache"]) == (200, hit), told.text
+                assert (told.json()["uid"], told.json()["access_token"]) == ("jane", token)
+            assert upstream.asked == [token]
+            assert ask_about(server, "unknown").status == 401
+            # What is ours is judged here, and so is whatever looks like a JWT.
+            assert ask_about(server, server.token).status == 200
+            assert ask_about(server, "x.y.z").status == 401
+            assert upstream.asked == [token, "unknown"]
+    note("only what has not the form of a token of ours is asked about")
+
+
+def ask_about(server, token):
+    headers = {"Authorization": f"Bearer {token}"}
+    return fetch(f"{server.issuer}/oauth2/tokeninfo", headers=headers)
 
 
 def test_check_17_the_way_to_the_keys(world):

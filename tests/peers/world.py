@@ -126,6 +126,7 @@ CLIENTS = {
         **IMPLICIT,
         "realms": ["employees"],
         "redirect_uris": ["https://yourturn.example.org/"],
+        "compat": {"implicit": True, "sign_in_by_post": True},
     },
     # Code flow as Plan B has it: a secret, and no PKCE.
     **{

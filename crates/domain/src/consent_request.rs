@@ -14,9 +14,6 @@ use crate::client::Client;
 use crate::consent::{Consent, ConsentStatus};
 use crate::scope::{GrantRule, Scope};
 
-/// How long a decision is remembered.
-pub const REMEMBERED: SignedDuration = SignedDuration::from_hours(365 * 24);
-
 /// Who asks whom for what.
 #[derive(Clone, Debug)]
 pub struct Asking<'a> {
@@ -32,6 +29,8 @@ pub struct Asking<'a> {
     pub again: bool,
     /// The answer leaves for a program that nobody vouches for (RFC 8252 §8.6)
     pub on_device: bool,
+    /// How long a decision is remembered where the scope does not say, in seconds
+    pub consent_seconds: u32,
 }
 
 /// A scope on the consent page.
@@ -104,6 +103,17 @@ impl Asking<'_> {
         (!withdrawn).then_some(consent.status)
     }
 
+    /// For how many seconds a decision about this scope is remembered.
+    fn seconds(&self, scope: &Scope) -> u32 {
+        scope.consent_seconds.unwrap_or(self.consent_seconds)
+    }
+
+    /// The shortest time for which any decision of the page is remembered, in seconds.
+    pub fn shortest(&self) -> Option<u32> {
+        let shown = self.scopes.iter().filter(|scope| needs_consent(scope));
+        shown.map(|scope| self.seconds(scope)).min()
+    }
+
     fn questions(&self, now: Timestamp) -> Vec<Question> {
         let shown = self.scopes.iter().filter(|scope| needs_consent(scope));
         shown
@@ -132,7 +142,10 @@ pub fn answered(
     let scopes: Scopes =
         asking.scopes.iter().filter(|scope| agreed(scope)).map(|s| s.token.clone()).collect();
     let left = asking.scopes.iter().any(|scope| needs_consent(scope) && agreed(scope));
-    let expires = now.saturating_add(REMEMBERED).unwrap_or(Timestamp::MAX);
+    let expires = |scope: &Scope| {
+        let life = SignedDuration::from_secs(asking.seconds(scope).into());
+        now.saturating_add(life).unwrap_or(Timestamp::MAX)
+    };
     let decided = |scope: &Scope| Consent {
         tenant: tenant.clone(),
         user: asking.user,
@@ -140,7 +153,7 @@ pub fn answered(
         scope: scope.token.clone(),
         status: if agreed(scope) { ConsentStatus::Approved } else { ConsentStatus::Denied },
         decided: now,
-        expires: Some(expires),
+        expires: Some(expires(scope)),
     };
     let shown = asking.scopes.iter().filter(|scope| needs_consent(scope));
     let consents = shown.map(|scope| decided(scope)).collect();

@@ -92,6 +92,7 @@ pub(crate) fn realm(name: &str) -> Realm {
         password_grant: true,
         default_scopes: scopes("uid"),
         access_token_seconds: None,
+        sign_in_page: None,
     }
 }
 
@@ -167,6 +168,7 @@ pub(crate) fn scope(name: &str, resource_type: Option<&str>, rule: GrantRule) ->
         user_information: BTreeMap::new(),
         risk: 2,
         required_acr: None,
+        consent_seconds: None,
         approver: None,
         assignment_seconds: None,
     }

@@ -5,6 +5,7 @@ use grantor_oauth_types::scope::Scopes;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, Kind};
+use crate::tenant::SignInPage;
 
 /// A realm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,9 @@ pub struct Realm {
     /// How long its users' access tokens live, in seconds; `None` is the tenant's setting
     #[serde(default)]
     pub access_token_seconds: Option<u32>,
+    /// How its people sign in; `None` is the tenant's setting
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_in_page: Option<SignInPage>,
 }
 
 impl Document for Realm {

@@ -34,6 +34,9 @@ pub const LONGEST_ACCESS: u32 = 31 * 86_400;
 /// The longest grace window of refresh tokens, in seconds (SEC-062).
 pub const LONGEST_GRACE: u32 = 300;
 
+/// The longest that a decision about a client is remembered, in seconds: ten years.
+const LONGEST_CONSENT: u32 = 10 * 365 * 86_400;
+
 /// The longest life of an authorization code, in seconds (`compat.code_ttl`, SEC-045).
 pub const LONGEST_CODE: u32 = 300;
 

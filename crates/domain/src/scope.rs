@@ -42,6 +42,9 @@ pub struct Scope {
     /// How long an assignment lasts unless it says otherwise, in seconds
     #[serde(default)]
     pub assignment_seconds: Option<u32>,
+    /// How long an owner's decision about it is remembered, in seconds; `None` is the tenant's setting
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent_seconds: Option<u32>,
 }
 
 fn default_risk() -> u8 {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, Kind};
 use crate::look::Look;
+use crate::realm::Realm;
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,9 +74,48 @@ pub struct TenantSettings {
     /// Origins whose pages may ask for tokens themselves, such as `https://spa.example.org`; none
     /// by default (SEC-013)
     pub web_origins: Vec<String>,
+    /// Another token info service, which is asked about tokens that are not ours and no JWT
+    /// (`stups.md` 3.2); none by default
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream_tokeninfo: Option<UpstreamTokenInfo>,
+    /// How long what a person decided about a client and a scope is remembered, in seconds, unless
+    /// the scope says otherwise; a year by default
+    #[serde(skip_serializing_if = "is_a_year")]
+    pub consent_seconds: u32,
     /// How its pages look
     #[serde(skip_serializing_if = "is_default")]
     pub look: Look,
+}
+
+/// Another token info service. A token of ours never goes there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamTokenInfo {
+    /// Where it answers: an `https` URL
+    pub url: String,
+    /// How long what it said of a good token is remembered, in seconds: at most 60, for so long a
+    /// token that was ended there is believed here; 0 is never
+    #[serde(default = "a_minute")]
+    pub cache_seconds: u32,
+    /// How long its answer is waited for, in milliseconds: 50 to 5,000
+    #[serde(default = "a_second")]
+    pub timeout_milliseconds: u32,
+}
+
+const fn a_minute() -> u32 {
+    60
+}
+
+const fn a_second() -> u32 {
+    1_000
+}
+
+/// How long a decision about a client is remembered, unless somebody wants it otherwise.
+const YEAR: u32 = 365 * 86_400;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+fn is_a_year(seconds: &u32) -> bool {
+    *seconds == YEAR
 }
 
 /// An older version of the program, which does not know looks, can read what has none.
@@ -107,6 +147,22 @@ pub enum SignInPage {
     IdentityFirst,
 }
 
+impl SignInPage {
+    /// How a page asks on which people of these realms can sign in: for the name first as soon as
+    /// one of the realms wants that, for then only the name tells which page comes next. A realm that
+    /// says nothing goes by the tenant.
+    pub fn of<'r>(tenant: Self, realms: impl IntoIterator<Item = &'r Realm>) -> Self {
+        let mut wanted = realms.into_iter().map(|realm| realm.sign_in_page.unwrap_or(tenant));
+        match wanted.next() {
+            None => tenant,
+            Some(first) => wanted.fold(first, |all, one| match one {
+                Self::IdentityFirst => one,
+                Self::OnePage => all,
+            }),
+        }
+    }
+}
+
 impl Default for TenantSettings {
     fn default() -> Self {
         Self {
@@ -128,6 +184,8 @@ impl Default for TenantSettings {
             sign_in_page: SignInPage::OnePage,
             compat_tokeninfo_query: false,
             web_origins: Vec::new(),
+            upstream_tokeninfo: None,
+            consent_seconds: YEAR,
             look: Look::default(),
         }
     }
@@ -147,5 +205,34 @@ impl Document for Tenant {
     /// Two tenants never share an issuer (SEC-084).
     fn name(&self) -> Option<String> {
         Some(self.issuer.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example::realm;
+
+    #[test]
+    fn one_realm_that_wants_the_name_first_decides_for_the_page_they_share() {
+        use SignInPage::{IdentityFirst as Name, OnePage as One};
+        let table = [
+            (One, vec![], One),
+            (Name, vec![], Name),
+            (One, vec![None], One),
+            (Name, vec![None], Name),
+            (Name, vec![Some(One)], One),
+            (One, vec![Some(Name)], Name),
+            (One, vec![None, Some(Name)], Name),
+            (Name, vec![Some(One), None], Name),
+        ];
+        for (tenant, wanted, expected) in table {
+            let of = |sign_in_page: &Option<SignInPage>| Realm {
+                sign_in_page: *sign_in_page,
+                ..realm("customers")
+            };
+            let realms: Vec<Realm> = wanted.iter().map(of).collect();
+            assert_eq!(SignInPage::of(tenant, &realms), expected, "{tenant:?} {wanted:?}");
+        }
     }
 }

@@ -46,6 +46,8 @@ pub struct Parts {
     pub outbound: crate::outbound::Outbound,
     /// Logout tokens on their way
     pub back_channel: crate::logout::BackChannel,
+    /// What another token info service said
+    pub upstream_tokeninfo: crate::upstream_tokeninfo::Upstream,
     /// Public keys of clients
     pub client_keys: crate::client_keys::ClientKeys,
     /// Who is having a password judged now

@@ -50,7 +50,8 @@ pub use realms::{of_host, offered};
 pub use recognise::{Typed, recognise};
 pub use request::{Asked, URN, opened, read};
 pub use views::{
-    SignInView, asking, choice_page, consent_page, error_page, path, sign_in_page, step,
+    SignInView, asking, asks_name_first, choice_page, consent_page, error_page, path, sign_in_page,
+    step,
 };
 
 /// What comes next.
@@ -315,6 +316,7 @@ pub fn with_asking<T>(
         user: open.user.user.id,
         again: request.is_some_and(|request| request.prompts.consent),
         on_device: request.is_some_and(|r| redirect_uri::is_on_device(r.to.uri())),
+        consent_seconds: context.tenant.tenant.settings.consent_seconds,
     })
 }
 

@@ -68,3 +68,4 @@ pub mod throttle;
 pub mod tokens;
 pub mod transaction;
 pub mod turnstile;
+pub mod upstream_tokeninfo;

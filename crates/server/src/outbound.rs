@@ -5,14 +5,20 @@
 //! resolved once and the connection goes to an address that was looked at. What an operator allows
 //! by name (a host on loopback, for tests) is let through, and nothing else.
 
+mod neighbours;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::{Ipv4Net, Ipv6Net};
+use reqwest::StatusCode;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use serde_json::Value;
 use url::{Host, Url};
+
+use crate::clock::Clock;
+use neighbours::Neighbours;
 
 /// How long a request may take, all in all.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,11 +38,14 @@ pub struct OutboundPolicy {
     pub roots: Vec<Vec<u8>>,
 }
 
-/// Makes requests.
+/// Makes requests. A host that is slow or does not answer is asked by few at once, and has its rest
+/// (REL-037).
 #[derive(Clone, Debug)]
 pub struct Outbound {
     http: reqwest::Client,
     allowed: Arc<[String]>,
+    neighbours: Arc<Neighbours>,
+    clock: Arc<dyn Clock>,
 }
 
 /// Why nothing came back. Whoever asked for the request hears only that it was unreachable.
@@ -48,6 +57,15 @@ pub enum OutboundError {
     /// Nobody answered as asked
     #[error("unreachable: {0}")]
     Unreachable(String),
+    /// Nobody answered in time
+    #[error("no answer in time")]
+    TimedOut,
+    /// As many as may are waiting for this host already
+    #[error("too many calls to this host are under way")]
+    Busy,
+    /// The host did not answer of late and is left alone for a moment
+    #[error("the host did not answer of late")]
+    Resting,
     /// More than anybody needs
     #[error("the answer is too long")]
     TooLong,
@@ -58,7 +76,7 @@ pub enum OutboundError {
 
 impl Outbound {
     /// Fails when a certificate of the policy does not read.
-    pub fn new(policy: &OutboundPolicy) -> Result<Self, OutboundError> {
+    pub fn new(policy: &OutboundPolicy, clock: Arc<dyn Clock>) -> Result<Self, OutboundError> {
         let unusable = |error: reqwest::Error| OutboundError::Unreachable(error.to_string());
         let roots = policy.roots.iter().map(|der| reqwest::Certificate::from_der(der));
         let roots = roots.collect::<Result<Vec<_>, _>>().map_err(unusable)?;
@@ -74,7 +92,7 @@ impl Outbound {
             .dns_resolver(Arc::new(Guarded { allowed: Arc::clone(&allowed) }))
             .build()
             .map_err(unusable)?;
-        Ok(Self { http, allowed })
+        Ok(Self { http, allowed, neighbours: Arc::default(), clock })
     }
 
     /// Gets a JSON document.
@@ -85,17 +103,31 @@ impl Outbound {
 
     /// Gets a document.
     pub async fn get(&self, uri: &str) -> Result<Vec<u8>, OutboundError> {
-        let response = self.send(self.http.get(self.check(uri)?)).await?;
-        if !response.status().is_success() {
-            return Err(OutboundError::Unreachable(format!("status {}", response.status())));
+        let url = self.check(uri)?;
+        let (status, body) = self.send(&url, self.http.get(url.clone())).await?;
+        if !status.is_success() {
+            return Err(OutboundError::Unreachable(format!("status {status}")));
         }
-        bounded(response).await
+        Ok(body)
+    }
+
+    /// Gets a document with a bearer token (RFC 6750 §2.1), whatever the status is, within a time of
+    /// its own. What cannot stand in a header is not asked about.
+    pub async fn get_as(
+        &self,
+        uri: &str,
+        token: &str,
+        within: Duration,
+    ) -> Result<(StatusCode, Vec<u8>), OutboundError> {
+        let url = self.check(uri)?;
+        let request = self.http.get(url.clone()).bearer_auth(token).timeout(within.min(TIMEOUT));
+        self.send(&url, request).await
     }
 
     /// Posts a form; the status is all that is looked at. Any 2xx is good.
     pub async fn post_form(&self, uri: &str, form: &[(&str, &str)]) -> Result<(), OutboundError> {
-        let response = self.send(self.http.post(self.check(uri)?).form(form)).await?;
-        match response.status() {
+        let url = self.check(uri)?;
+        match self.send(&url, self.http.post(url.clone()).form(form)).await?.0 {
             status if status.is_success() => Ok(()),
             status => Err(OutboundError::Unreachable(format!("status {status}"))),
         }
@@ -103,11 +135,26 @@ impl Outbound {
 
     async fn send(
         &self,
+        url: &Url,
         request: reqwest::RequestBuilder,
-    ) -> Result<reqwest::Response, OutboundError> {
-        let answer = request.send().await;
-        // The URL may carry a query, which does not belong into logs.
-        answer.map_err(|error| OutboundError::Unreachable(error.without_url().to_string()))
+    ) -> Result<(StatusCode, Vec<u8>), OutboundError> {
+        let port = url.port_or_known_default().unwrap_or_default();
+        let host = format!("{}:{port}", url.host_str().unwrap_or_default());
+        let turn = self.neighbours.enter(&host, self.clock.now())?;
+        let answer = match request.send().await {
+            Ok(response) => {
+                let status = response.status();
+                bounded(response).await.map(|body| (status, body))
+            }
+            Err(error) => Err(unreachable(error)),
+        };
+        match &answer {
+            Err(OutboundError::Unreachable(_) | OutboundError::TimedOut) => {
+                turn.failed(self.clock.now());
+            }
+            _ => turn.answered(),
+        }
+        answer
     }
 
     /// Whether it is asked for at all.
@@ -137,11 +184,18 @@ impl Outbound {
     }
 }
 
+/// The URL may carry a query, which does not belong into logs.
+fn unreachable(error: reqwest::Error) -> OutboundError {
+    match error.is_timeout() {
+        true => OutboundError::TimedOut,
+        false => OutboundError::Unreachable(error.without_url().to_string()),
+    }
+}
+
 async fn bounded(mut response: reqwest::Response) -> Result<Vec<u8>, OutboundError> {
     let mut body = Vec::new();
     loop {
-        let chunk = response.chunk().await;
-        let chunk = chunk.map_err(|e| OutboundError::Unreachable(e.without_url().to_string()))?;
+        let chunk = response.chunk().await.map_err(unreachable)?;
         let Some(chunk) = chunk else { return Ok(body) };
         if body.len() + chunk.len() > LONGEST {
             return Err(OutboundError::TooLong);
@@ -223,7 +277,8 @@ mod tests {
 
     fn outbound(hosts: &[&str]) -> Outbound {
         let allowed_hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
-        Outbound::new(&OutboundPolicy { allowed_hosts, roots: Vec::new() }).unwrap()
+        let policy = OutboundPolicy { allowed_hosts, roots: Vec::new() };
+        Outbound::new(&policy, Arc::new(crate::clock::SystemClock)).unwrap()
     }
 
     #[tokio::test]

@@ -71,6 +71,7 @@ pub fn tenant(tenant: Tenant, is_default: bool) -> Seed {
         password_grant: false,
         default_scopes: Scopes::parse("uid").expect("a scope"),
         access_token_seconds: None,
+        sign_in_page: None,
     };
     Seed {
         realms: REALMS.iter().map(realm).collect(),
@@ -128,6 +129,7 @@ fn scope(
         user_information: BTreeMap::new(),
         risk,
         required_acr: None,
+        consent_seconds: None,
         approver: None,
         assignment_seconds: None,
     }

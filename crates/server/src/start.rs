@@ -51,12 +51,13 @@ pub async fn start(node: Node, listeners: Vec<Listener>) -> Result<Running, Stor
     let now = node.clock.now();
     let (store, secrets) = (Arc::clone(&node.store), Arc::clone(&node.secrets));
     let directory = Directory::load(store, secrets, now).await?;
-    let outbound = Outbound::new(&node.settings.outbound)
+    let outbound = Outbound::new(&node.settings.outbound, Arc::clone(&node.clock))
         .map_err(|error| StoreError::Unavailable(format!("the outbound settings: {error}")))?;
     let app = App::new(Parts {
         outbound,
         back_channel: crate::logout::BackChannel::default(),
         client_keys: crate::client_keys::ClientKeys::default(),
+        upstream_tokeninfo: crate::upstream_tokeninfo::Upstream::default(),
         store: node.store,
         directory: Arc::new(directory),
         secrets: node.secrets,

@@ -30,6 +30,7 @@ impl World {
             user: user_id(1),
             again: false,
             on_device: false,
+            consent_seconds: 365 * 86_400,
         })
     }
 
@@ -147,4 +148,22 @@ fn whoever_ticks_nothing_has_agreed_to_nothing() {
     let answer =
         world.with("sales_order.read", |asking| answered(&tenant_name(), &asking, &[], now()));
     assert_eq!(answer, None);
+}
+
+#[test]
+fn a_decision_is_remembered_as_long_as_the_scope_says_or_else_the_tenant() {
+    let mut world = World::new();
+    for scope in &mut world.catalogue {
+        scope.consent_seconds = (scope.token.as_str() == "sales_order.read").then_some(3_600);
+    }
+    let given = world.with("uid sales_order.read", |asking| {
+        let asking = Asking { consent_seconds: 7_200, ..asking };
+        assert_eq!(asking.shortest(), Some(3_600));
+        answered(&tenant_name(), &asking, &["uid".to_owned()], now())
+    });
+    let decided = given.unwrap().1;
+    let expires = |at: usize| decided[at].expires.unwrap().as_second() - now().as_second();
+    // Also what was refused is asked again then.
+    assert_eq!((expires(0), expires(1)), (7_200, 3_600));
+    assert_eq!(decided[1].status, ConsentStatus::Denied);
 }

@@ -6,7 +6,7 @@ use grantor_oauth_types::name::is_scope_id;
 use grantor_oauth_types::scope::{ScopeToken, Scopes};
 
 use super::form::{NAME, TEXT};
-use super::{Entry, Flaw, Flaws, Known, MAX_LIST, Reason, Want};
+use super::{Entry, Flaw, Flaws, Known, LONGEST_CONSENT, MAX_LIST, Reason, Want};
 use crate::document::{Document as _, Kind};
 use crate::group::Group;
 use crate::realm::Realm;
@@ -76,6 +76,9 @@ impl Entry for Scope {
         }
         if let Some(seconds) = self.assignment_seconds {
             flaws.range("/assignment_seconds", seconds, 60, u32::MAX);
+        }
+        if let Some(seconds) = self.consent_seconds {
+            flaws.range("/consent_seconds", seconds, 60, LONGEST_CONSENT);
         }
         flaws.done()
     }

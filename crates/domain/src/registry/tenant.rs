@@ -2,14 +2,14 @@
 
 use super::form::{NAME, is_absolute_uri, is_host, is_issuer, is_origin};
 use super::{
-    Entry, Flaw, Flaws, Known, LONGEST_ACCESS, LONGEST_CODE, LONGEST_DEFAULT_ACCESS, LONGEST_GRACE,
-    LONGEST_GRANT, LONGEST_PUSHED, MAX_LIST, Reason, Want,
+    Entry, Flaw, Flaws, Known, LONGEST_ACCESS, LONGEST_CODE, LONGEST_CONSENT,
+    LONGEST_DEFAULT_ACCESS, LONGEST_GRACE, LONGEST_GRANT, LONGEST_PUSHED, MAX_LIST, Reason, Want,
 };
 use crate::document::Document as _;
 use crate::look::{self, Look};
 use crate::realm::Realm;
 use crate::scope::Scope;
-use crate::tenant::{Tenant, TenantSettings};
+use crate::tenant::{Tenant, TenantSettings, UpstreamTokenInfo};
 
 impl Entry for Tenant {
     fn wants(&self) -> Vec<Want> {
@@ -51,6 +51,8 @@ fn check_settings(settings: &TenantSettings, flaws: &mut Flaws) {
         revocation_salt,
         compat_tokeninfo_query: _,
         web_origins,
+        upstream_tokeninfo,
+        consent_seconds,
         sign_in_page: _,
         look,
     } = settings;
@@ -76,6 +78,16 @@ fn check_settings(settings: &TenantSettings, flaws: &mut Flaws) {
     flaws.range(&at("session_idle_seconds"), *session_idle_seconds, 60, LONGEST_GRANT);
     flaws.range(&at("session_absolute_seconds"), *session_absolute_seconds, 60, LONGEST_GRANT);
     flaws.range(&at("session_remember_seconds"), *session_remember_seconds, 0, LONGEST_GRANT);
+    flaws.range(&at("consent_seconds"), *consent_seconds, 60, LONGEST_CONSENT);
+    if let Some(upstream) = upstream_tokeninfo {
+        let UpstreamTokenInfo { url, cache_seconds, timeout_milliseconds } = upstream;
+        let at = |field: &str| at(&format!("upstream_tokeninfo/{field}"));
+        let fits = url.starts_with("https://") && is_absolute_uri(url);
+        let expects = "an https URL without user information and fragment";
+        flaws.demand(fits, &at("url"), Reason::Form(expects));
+        flaws.range(&at("cache_seconds"), *cache_seconds, 0, 60);
+        flaws.range(&at("timeout_milliseconds"), *timeout_milliseconds, 50, 5_000);
+    }
     flaws.range(&at("key_publish_ahead_seconds"), *ahead, 0, 7 * 86_400);
     if *rotation != 0 {
         flaws.range(&at("key_rotation_seconds"), *rotation, 3_600, LONGEST_GRANT);

@@ -221,6 +221,7 @@ impl Maker {
                 user_information: BTreeMap::new(),
                 risk: 2,
                 required_acr: None,
+                consent_seconds: None,
                 approver: None,
                 assignment_seconds: None,
             };

@@ -2,6 +2,7 @@
 
 use grantor_domain::document::{DocumentKey, Kind};
 use grantor_domain::realm::Realm;
+use grantor_domain::tenant::SignInPage;
 use grantor_oauth_types::name::{RealmName, TenantName};
 use grantor_oauth_types::scope::{ScopeToken, Scopes};
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,10 @@ pub(crate) struct Body {
     /// How long its users' access tokens live, in seconds; the tenant's setting otherwise
     #[serde(default)]
     access_token_seconds: Option<u32>,
+    /// How its people sign in: `one_page` or `identity_first`; the tenant's setting otherwise
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    sign_in_page: Option<SignInPage>,
 }
 
 /// A realm.
@@ -71,6 +76,7 @@ impl Resource for Realms {
                 password_grant: *password_grant,
                 default_scopes: default_scopes.clone(),
                 access_token_seconds: realm.access_token_seconds,
+                sign_in_page: realm.sign_in_page,
             },
         }
     }
@@ -78,14 +84,11 @@ impl Resource for Realms {
     fn create(key: &str, body: Body, caller: &Caller) -> Result<Realm, Problem> {
         let name = RealmName::parse(key).map_err(|e| Problem::field("/name", e.to_string()))?;
         let tenant = caller.context.tenant.tenant.name.clone();
-        let Body { services, password_grant, default_scopes, access_token_seconds } = body;
-        Ok(Realm { tenant, name, services, password_grant, default_scopes, access_token_seconds })
+        Ok(written(tenant, name, body))
     }
 
     fn replace(before: &Realm, body: Body) -> Result<Realm, Problem> {
-        let Body { services, password_grant, default_scopes, access_token_seconds } = body;
-        let (tenant, name) = (before.tenant.clone(), before.name.clone());
-        Ok(Realm { tenant, name, services, password_grant, default_scopes, access_token_seconds })
+        Ok(written(before.tenant.clone(), before.name.clone(), body))
     }
 
     /// A default scope is allowed to every client.
@@ -103,5 +106,19 @@ impl Resource for Realms {
         let reason = "the realm still has users";
         let forbidding = vec![(Kind::User, realm.name.to_string(), reason)];
         Ok(Hanging { forbidding, ..Hanging::default() })
+    }
+}
+
+fn written(tenant: TenantName, name: RealmName, body: Body) -> Realm {
+    let Body { services, password_grant, default_scopes, access_token_seconds, sign_in_page } =
+        body;
+    Realm {
+        tenant,
+        name,
+        services,
+        password_grant,
+        default_scopes,
+        access_token_seconds,
+        sign_in_page,
     }
 }

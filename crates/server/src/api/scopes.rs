@@ -51,6 +51,9 @@ pub(crate) struct Body {
     /// How long an assignment lasts unless it says otherwise, in seconds
     #[serde(default)]
     pub assignment_seconds: Option<u32>,
+    /// How long an owner's decision about it is remembered, in seconds; the tenant's setting otherwise
+    #[serde(default)]
+    pub consent_seconds: Option<u32>,
 }
 
 const fn usual_risk() -> u8 {
@@ -107,6 +110,7 @@ impl Resource for CatalogueScopes {
                 required_acr: scope.required_acr,
                 approver: scope.approver,
                 assignment_seconds: scope.assignment_seconds,
+                consent_seconds: scope.consent_seconds,
             },
         }
     }
@@ -148,5 +152,6 @@ fn written(tenant: TenantName, token: ScopeToken, body: Body) -> Scope {
         required_acr: body.required_acr,
         approver: body.approver,
         assignment_seconds: body.assignment_seconds,
+        consent_seconds: body.consent_seconds,
     }
 }

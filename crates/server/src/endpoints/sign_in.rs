@@ -179,9 +179,10 @@ impl Form {
 
     /// Identity-first: the name was posted, the password is asked next.
     fn asks_name_alone(&self, context: &Context) -> bool {
-        use grantor_domain::tenant::SignInPage;
-        let settings = &context.tenant.tenant.settings;
-        settings.sign_in_page == SignInPage::IdentityFirst && self.transaction.typed.is_none()
+        let named = self.transaction.request().and_then(|request| request.realm.as_ref());
+        let client = self.entry.as_ref().map(|entry| entry.client());
+        let realms = flow::offered(&context.tenant, client, named);
+        self.transaction.typed.is_none() && flow::asks_name_first(&context.tenant, &realms)
     }
 
     async fn recognise(

@@ -33,10 +33,8 @@ pub async fn arrive(
     amr: &str,
 ) -> Result<Arrival, StoreError> {
     let hers = before.iter().find(|session| session.user == user.user.id);
-    let (session, secret) =
-        open_session(app, context, browser, user, hers, remember, amr).await?;
-    let others: Vec<Session> =
-        before.into_iter().filter(|other| other.id != session.id).collect();
+    let (session, secret) = open_session(app, context, browser, user, hers, remember, amr).await?;
+    let others: Vec<Session> = before.into_iter().filter(|other| other.id != session.id).collect();
     let kept = session.remember || others.iter().any(|other| other.remember);
     let seconds = context.tenant.tenant.settings.session_remember_seconds;
     let state = session_state::browser_state(Some(&session));

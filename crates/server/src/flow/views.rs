@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use grantor_domain::authorize::redirect_uri;
 use grantor_domain::client::Client;
-use grantor_domain::consent_request::{Question, REMEMBERED};
+use grantor_domain::consent_request::Question;
 use grantor_domain::session::Session;
 use grantor_domain::tenant::SignInPage;
 use grantor_domain::user::User;
@@ -14,7 +14,7 @@ use grantor_pages::{
     RealmChoice, Reason, Redirect, Risk, Shell, SignIn, SignInError, Step,
 };
 
-use super::{FlowFailure, Open, offered, questions};
+use super::{FlowFailure, Open, offered, questions, with_asking};
 use crate::app::App;
 use crate::directory::{ClientEntry, TenantView};
 use crate::grants::Context;
@@ -75,7 +75,7 @@ pub fn sign_in_page(app: &App, context: &Context, shell: &Shell, view: &SignInVi
     let named = request.and_then(|request| request.realm.as_ref());
     let realms = offered(&context.tenant, view.entry.map(ClientEntry::client), named);
     let before = tx.typed.as_ref();
-    let identity_first = settings.sign_in_page == SignInPage::IdentityFirst;
+    let identity_first = asks_name_first(&context.tenant, &realms);
     let step = match (identity_first, before) {
         (false, _) => Step::OnePage,
         (true, None) => Step::Identity,
@@ -106,6 +106,13 @@ pub fn sign_in_page(app: &App, context: &Context, shell: &Shell, view: &SignInVi
         cancel: request.is_some(),
     }
     .page(shell)
+}
+
+/// Whether the page asks for the name first, where people of these realms can sign in.
+pub fn asks_name_first(view: &TenantView, realms: &[RealmName]) -> bool {
+    let known = realms.iter().filter_map(|name| view.realms.get(name));
+    let page = SignInPage::of(view.tenant.settings.sign_in_page, known);
+    page == SignInPage::IdentityFirst
 }
 
 fn choices(realms: Vec<RealmName>, chosen: Option<&RealmName>) -> Vec<RealmChoice> {
@@ -141,7 +148,8 @@ pub fn consent_page(
         other_account: Some(step(context, app, "/account-choice", transaction)),
         scopes: shown.map(|question| scope(&context.tenant, question, tag)).collect(),
         offline: asked.iter().any(|question| question.scope.as_str() == "offline_access"),
-        remembered_days: u32::try_from(REMEMBERED.as_hours() / 24).ok(),
+        remembered_days: with_asking(context, open, transaction, |asking| asking.shortest())
+            .map(|seconds| seconds.div_ceil(86_400)),
     }
     .page(shell)
 }

@@ -98,3 +98,40 @@ async fn sec_043_what_a_client_calls_itself_is_text_and_nothing_else() {
     assert!(seen.text.contains("shop.example"), "the verified host is beside it");
     world.server.stop().await;
 }
+
+#[tokio::test]
+async fn what_was_decided_is_asked_again_when_its_time_is_over_and_the_page_says_when() {
+    let world = World::new().await;
+    let tenant = world.server.get("/api/v1/tenants/main", &world.admin).await;
+    let mut body = tenant.body.clone();
+    body["settings"]["consent_seconds"] = (30 * 86_400).into();
+    body.as_object_mut().unwrap().remove("name");
+    let done = world.server.put("/api/v1/tenants/main", &world.admin, &body).await;
+    assert_eq!(done.status, 200, "{}", done.text);
+    let scope = json!({
+        "resource_type": "wishlist", "rule": { "granted": "owner" },
+        "summary": { "en": "Add to your wishlist" }, "consent_seconds": 86_400,
+    });
+    let done = world.server.put("/api/v1/scopes/wishlist.write", &world.admin, &scope).await;
+    assert_eq!((done.status.as_u16(), &done.body["consent_seconds"]), (200, &json!(86_400)));
+
+    // The page names the shortest time of what is on it.
+    let browser = world.browser();
+    let seen = browser.open(&world.request(&[("scope", "openid wishlist.read")])).await;
+    let seen = world.sign_in(&browser, &seen, "anna").await;
+    assert!(seen.text.contains("30 days"), "{}", seen.text);
+    let seen = world.agree(&browser, &seen).await;
+    assert!(seen.answer().contains_key("code"));
+    let seen = browser.open(&world.request(&[])).await;
+    assert!(seen.has("consent-form") && !seen.text.contains("30 days"), "{}", seen.text);
+    world.agree(&browser, &seen).await;
+    assert!(browser.open(&world.request(&[])).await.answer().contains_key("code"));
+
+    world.server.clock.advance(jiff::SignedDuration::from_hours(25));
+    let again = world.browser();
+    let seen = again.open(&world.request(&[("scope", "openid wishlist.read")])).await;
+    let seen = world.sign_in(&again, &seen, "anna").await;
+    assert!(seen.answer().contains_key("code"), "that one is still remembered: {}", seen.text);
+    assert!(again.open(&world.request(&[])).await.has("consent-form"), "and that one is not");
+    world.server.stop().await;
+}

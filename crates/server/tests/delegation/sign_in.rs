@@ -166,3 +166,65 @@ async fn identity_first_asks_the_name_and_then_the_password() {
     assert!(seen.has("consent-form"), "{}", seen.text);
     world.server.stop().await;
 }
+
+#[tokio::test]
+async fn a_realm_can_ask_otherwise_than_its_tenant() {
+    let mut world = World::new().await;
+    let named = json!({ "default_scopes": ["uid"], "sign_in_page": "identity_first" });
+    let done = world.server.put("/api/v1/realms/customers", &world.admin, &named).await;
+    assert_eq!((done.status.as_u16(), &done.body["sign_in_page"]), (200, &json!("identity_first")));
+    world.user("employees", "erik").await;
+    let anywhere = json!({ "id": "anywhere", "realms": [] });
+    world.client(&crate::world::with(crate::world::shop(), &anywhere)).await;
+    // The shop is for customers alone; where employees come too, the name has to come first.
+    for (more, name_first) in [
+        (vec![], true),
+        (vec![("client_id", "anywhere")], true),
+        (vec![("client_id", "anywhere"), ("realm", "customers")], true),
+        (vec![("client_id", "anywhere"), ("realm", "employees")], false),
+    ] {
+        let seen = world.browser().open(&world.request(&more)).await;
+        assert_eq!(!seen.has("password"), name_first, "{more:?}: {}", seen.text);
+    }
+    let browser = world.browser();
+    let seen = browser.open(&world.request(&[])).await;
+    let form = seen.form("login-form");
+    let next = browser.submit(&form, &[("username", "anna"), ("next", "on")]).await;
+    let seen = browser.submit(&next.form("login-form"), &[("password", PASSWORD)]).await;
+    assert!(seen.has("consent-form"), "{}", seen.text);
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn sec_170_what_operators_write_is_shown_as_text_and_goes_into_no_header() {
+    let world = World::new().await;
+    let tenant = world.server.get("/api/v1/tenants/main", &world.admin).await;
+    let put = async |look: &serde_json::Value| {
+        let mut body = tenant.body.clone();
+        body["settings"]["look"] = look.clone();
+        body.as_object_mut().unwrap().remove("name");
+        world.server.put("/api/v1/tenants/main", &world.admin, &body).await
+    };
+    // No template language is there to be reached: whatever looks like one is text.
+    let hint = r#"{{ 7*7 }} ${7*7} {{ env "PATH" }} {% include "/etc/passwd" %} <b>&"'"#;
+    let look = json!({ "name": "A {{ 7*7 }}", "texts": { "en": { "sign_in_hint": hint } } });
+    let done = put(&look).await;
+    assert_eq!(done.status, 200, "{}", done.text);
+    let seen = world.browser().open(&world.request(&[])).await;
+    for shown in ["A {{ 7*7 }}", "{{ 7*7 }} ${7*7}", "{% include", "&#60;b&#62;&#38;"] {
+        assert!(seen.text.contains(shown), "{shown}: {}", seen.text);
+    }
+    assert!(!seen.text.contains("root:"), "{}", seen.text);
+    for bad in [
+        json!({ "name": "a\r\nset-cookie: x=1" }),
+        json!({ "texts": { "en": { "sign_in_hint": "a\nb" } } }),
+        json!({ "texts": { "en": { "links": [{ "label": "a\rb", "url": "https://a.example/" }] } } }),
+        json!({ "texts": { "en": { "links": [{ "label": "a", "url": "https://a.example/\r\nb" }] } } }),
+        json!({ "accent": "#0e5a52;}</style><script>" }),
+        json!({ "language": "en\r\n" }),
+    ] {
+        let refused = put(&bad).await;
+        assert_eq!(refused.status, 400, "{bad}: {}", refused.text);
+    }
+    world.server.stop().await;
+}

@@ -19,5 +19,6 @@ mod route_table;
 mod second_form;
 mod secrets;
 mod tenants;
+mod upstream;
 mod userinfo;
 mod withdrawals;

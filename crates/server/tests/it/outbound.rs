@@ -15,15 +15,15 @@ use tokio::net::TcpListener;
 use crate::openid::{Openid, main, with};
 
 /// A host with TLS: what it answers at which path, and what it was sent.
-struct Host {
+pub(crate) struct Host {
     port: u16,
     certificate: Vec<u8>,
     pages: Arc<Mutex<HashMap<String, String>>>,
-    seen: Arc<Mutex<Vec<String>>>,
+    pub(crate) seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Host {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let key = made.signing_key.serialize_der();
         let key = rustls::pki_types::PrivateKeyDer::try_from(key).unwrap();
@@ -77,19 +77,19 @@ impl Host {
         Self { port, certificate: made.cert.der().to_vec(), pages, seen }
     }
 
-    fn at(&self, path: &str) -> String {
+    pub(crate) fn at(&self, path: &str) -> String {
         format!("https://localhost:{}{path}", self.port)
     }
 
-    fn put(&self, path: &str, body: &Value) {
+    pub(crate) fn put(&self, path: &str, body: &Value) {
         self.pages.lock().unwrap().insert(path.to_owned(), body.to_string());
     }
 
-    fn redirect(&self, path: &str, to: &str) {
+    pub(crate) fn redirect(&self, path: &str, to: &str) {
         self.pages.lock().unwrap().insert(path.to_owned(), to.to_owned());
     }
 
-    fn count(&self, path: &str) -> usize {
+    pub(crate) fn count(&self, path: &str) -> usize {
         let asked = format!(" {path} ");
         self.seen.lock().unwrap().iter().filter(|text| text.contains(&asked)).count()
     }
@@ -109,7 +109,7 @@ impl Host {
         body.strip_prefix("logout_token=").expect("that and nothing else").to_owned()
     }
 
-    async fn server(&self) -> TestServer {
+    pub(crate) async fn server(&self) -> TestServer {
         let policy = OutboundPolicy {
             allowed_hosts: vec!["localhost".to_owned()],
             roots: vec![self.certificate.clone()],

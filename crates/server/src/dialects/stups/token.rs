@@ -127,7 +127,15 @@ fn read(query: Option<&str>, body: &[u8]) -> Result<Params, ParamError> {
 /// SEC-017: the realm and other harmless words may be in the query, secrets never.
 pub(super) fn refuse_secrets(query: &str) -> Result<(), ParamError> {
     let named = Params::parse(query.as_bytes())?;
-    for secret in ["password", "username", "decision", "client_secret", "refresh_token", "code", "client_assertion"] {
+    for secret in [
+        "password",
+        "username",
+        "decision",
+        "client_secret",
+        "refresh_token",
+        "code",
+        "client_assertion",
+    ] {
         if named.has(secret) {
             return Err(ParamError::Malformed("the query: secrets belong into the body"));
         }

@@ -1,17 +1,21 @@
-//! `/oauth2/tokeninfo`: what a token is worth (`stups.md` 3.2–3.5).
+//! `/oauth2/tokeninfo`: what a token is worth (`stups.md` 3.2–3.6).
 
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use grantor_domain::issue::AccessToken;
 use grantor_domain::params::Params;
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::app::App;
+use crate::directory::TenantView;
 use crate::extract::{Here, authorization, bearer};
 use crate::metrics::{TokenForm, TokenInfo, TokenInfoError, TokenInfoRefusal};
 use crate::reply::json as reply;
-use crate::tokens;
+use crate::reply::token::RETRY_SECONDS;
+use crate::tokens::{self, Worthless};
+use crate::upstream_tokeninfo::{self, Silent};
 
 /// 3.3 or 3.4. The header counts before query and form; the query only where the tenant has
 /// `compat.tokeninfo_query` (SEC-017).
@@ -42,6 +46,9 @@ pub(super) async fn answer(
                 let left = live.token.exp - now.as_second();
                 reply::private_bytes(StatusCode::OK, success(&text, &live.token, left).into())
             }
+            Err(Worthless::Foreign) if upstream_tokeninfo::may_know(&text) => {
+                elsewhere(&app, &tenant, &text, now).await
+            }
             Err(reason) => {
                 tracing::debug!(%reason, "token info refused");
                 let (form, error) = (form(&text), TokenInfoRefusal::InvalidToken);
@@ -51,6 +58,39 @@ pub(super) async fn answer(
         },
     };
     open_to_scripts(response)
+}
+
+/// 3.6: a token that is not ours is asked about elsewhere, if the tenant has somebody to ask.
+async fn elsewhere(app: &App, tenant: &TenantView, text: &str, now: Timestamp) -> Response<Body> {
+    let name = &tenant.tenant.name;
+    let worth = match &tenant.tenant.settings.upstream_tokeninfo {
+        Some(upstream) => app.upstream_tokeninfo.ask(app, name, upstream, text, now).await,
+        None => Err(Silent::Worthless),
+    };
+    let silent = match worth {
+        Ok(worth) => {
+            let counted = TokenInfo { form: TokenForm::Other, realm: "upstream".to_owned() };
+            app.metrics.tokeninfo.get_or_create(&counted).inc();
+            let mut response = reply::private(StatusCode::OK, &worth.said);
+            let cache = HeaderValue::from_static(if worth.hit { "HIT" } else { "MISS" });
+            response.headers_mut().insert("x-cache", cache);
+            return response;
+        }
+        Err(silent) => silent,
+    };
+    let (form, error) = (TokenForm::Other, TokenInfoRefusal::InvalidToken);
+    app.metrics.tokeninfo_errors.get_or_create(&TokenInfoError { form, error }).inc();
+    let status = match silent {
+        Silent::Worthless => return refusal(StatusCode::UNAUTHORIZED, "invalid_token"),
+        Silent::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+        Silent::Busy => StatusCode::TOO_MANY_REQUESTS,
+        Silent::Away => StatusCode::BAD_GATEWAY,
+    };
+    // 3.4: these are plain text. Nothing of what the upstream said is in it (SEC-156).
+    let mut response = reply::private_bytes(status, Bytes::from(silent.to_string()));
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, text);
+    reply::retry_after(response, RETRY_SECONDS)
 }
 
 /// 3.2: three parts are a JWT, whatever is in them.
