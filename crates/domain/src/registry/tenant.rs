@@ -104,9 +104,15 @@ fn check_look(look: &Look, flaws: &mut Flaws) {
     let (longest_name, longest_hint, longest_label) = look::LONGEST;
     let mut demand =
         |holds: bool, at: &str, expects| flaws.demand(holds, at, Reason::Form(expects));
-    demand(name.chars().count() <= longest_name, &at("name"), "at most 64 characters");
-    let expects = "a PNG or WebP picture as a data URL of at most 10 KiB";
-    demand(logo.as_deref().is_none_or(look::is_logo), &at("logo"), expects);
+    // SEC-170: whatever an operator writes is one line of plain text, a colour, a picture or a URL.
+    let line = |text: &str, longest: usize| {
+        text.chars().count() <= longest && !text.chars().any(char::is_control)
+    };
+    demand(line(name, longest_name), &at("name"), "at most 64 characters on one line");
+    let expects = "a whole PNG or WebP picture as a data URL, of at most 10 KiB and 256 pixels a side, \
+                   also when it is encoded anew";
+    let drawn = logo.as_deref().is_none_or(|url| look::picture::redrawn(url).is_ok());
+    demand(drawn, &at("logo"), expects);
     let expects = "a colour as #rrggbb";
     demand(accent.as_deref().is_none_or(look::is_colour), &at("accent"), expects);
     let spoken = |tag: &str| look::LANGUAGES.contains(&tag);
@@ -115,13 +121,13 @@ fn check_look(look: &Look, flaws: &mut Flaws) {
     for (tag, texts) in texts {
         let at = at(&format!("texts/{tag}"));
         demand(spoken(tag), &at, expects);
-        let hint = texts.sign_in_hint.chars().count() <= longest_hint;
-        demand(hint, &format!("{at}/sign_in_hint"), "at most 200 characters");
+        let hint = line(&texts.sign_in_hint, longest_hint);
+        demand(hint, &format!("{at}/sign_in_hint"), "at most 200 characters on one line");
         demand(texts.links.len() <= look::MOST_LINKS, &format!("{at}/links"), "at most 4 links");
         for (index, link) in texts.links.iter().enumerate() {
             let at = format!("{at}/links/{index}");
-            let label = (1..=longest_label).contains(&link.label.chars().count());
-            demand(label, &format!("{at}/label"), "1 to 32 characters");
+            let label = !link.label.is_empty() && line(&link.label, longest_label);
+            demand(label, &format!("{at}/label"), "1 to 32 characters on one line");
             let web = link.url.starts_with("https://") && is_absolute_uri(&link.url);
             demand(web, &format!("{at}/url"), "an https URL");
         }

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header};
+use grantor_domain::look::picture;
 use grantor_domain::tenant::Tenant;
 use grantor_pages::{Brand, BrandTexts, ErrorPage, Language, Page, Shell};
 
@@ -133,7 +134,10 @@ pub fn brand(tenant: &Tenant) -> Brand {
         Some((Language::of_tag(tag)?, BrandTexts { sign_in_hint, links: links.collect() }))
     });
     let texts: BTreeMap<_, _> = texts.collect();
-    Brand::new(name, look.logo.as_deref(), look.accent.as_deref(), texts)
+    // SEC-158: what people load was made here. A picture that was stored before it was checked is
+    // left out.
+    let logo = look.logo.as_deref().and_then(|url| picture::redrawn(url).ok());
+    Brand::new(name, logo.as_deref(), look.accent.as_deref(), texts)
 }
 
 /// `303 See Other`, whatever the request was (SEC-044, RFC 9700 §4.12).
