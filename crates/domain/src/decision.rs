@@ -180,6 +180,8 @@ pub enum Rule {
     Identity,
     /// RFC 8707 §2
     Target,
+    /// The user has signed in well enough for the scope (SEC-030)
+    SignInLevel,
 }
 
 /// The fact or setting that decided a step.
@@ -234,6 +236,8 @@ pub enum By {
     Assignment,
     /// A membership, or none
     Membership,
+    /// `scope.required_acr`
+    RequiredAcr,
     /// There is no user
     NoUser,
     /// The rule alone

@@ -11,6 +11,8 @@ use grantor_oauth_types::name::{ClientId, RealmName, TenantName};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::sign_in::Level;
+
 /// The most clients a session remembers; what is signed in to beyond is not told of its end.
 pub const MAX_SESSION_CLIENTS: usize = 100;
 
@@ -92,6 +94,13 @@ pub struct SignIn {
     /// `amr`: how
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
+}
+
+impl SignIn {
+    /// How well; without a word about it a password.
+    pub fn level(&self) -> Level {
+        self.acr.as_deref().and_then(Level::of_acr).unwrap_or_default()
+    }
 }
 
 impl Session {

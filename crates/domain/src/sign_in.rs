@@ -8,15 +8,21 @@ use grantor_oauth_types::error_code::AuthorizeErrorCode;
 use grantor_oauth_types::id::{SessionId, UserId};
 use grantor_oauth_types::name::RealmName;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::authorize::{AuthorizationRequest, Complaint};
 use crate::claims::ClaimRequest;
+use crate::scope::Scope;
 use crate::session::{AuthMethod, Session};
 
 /// How well somebody has proved who she is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Level {
     /// One factor: a password
+    #[default]
     Single,
     /// Two factors of different kinds
     Multi,
@@ -40,6 +46,12 @@ impl Level {
     /// The level that a value of `acr` names; `None` is not one of ours.
     pub fn of_acr(acr: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.acr() == acr)
+    }
+
+    /// The level that a scope needs; one that is not known here is out of reach.
+    pub fn needed_by(scope: &Scope) -> Option<Self> {
+        let acr = scope.required_acr.as_deref()?;
+        Some(Self::of_acr(acr).unwrap_or(Self::PhishingResistant))
     }
 
     /// What the completed methods amount to: never more than was performed (SEC-030).

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use grantor_domain::decision::{
     Ask, CommonFacts, Facts, GrantFacts, RecordedDecision, SubjectFacts, asked,
 };
+use grantor_domain::sign_in::Level;
 use grantor_oauth_types::grant_type::GrantType;
 use grantor_oauth_types::id::UserId;
 use grantor_oauth_types::name::{ClientId, RealmName, TenantName};
@@ -37,6 +38,7 @@ struct Question {
     user: Option<UserId>,
     scopes: Option<Scopes>,
     resource: Option<String>,
+    level: Level,
 }
 
 /// What [`CommonFacts`] depend on.
@@ -83,6 +85,7 @@ impl Decisions {
             user: about.user.map(|entry| entry.user.id),
             scopes: ask.scopes.clone(),
             resource: ask.resource.clone(),
+            level: about.level,
         };
         if let Some(kept) = self.kept.get(&question)
             && kept.of == about.as_of(generation)
@@ -151,6 +154,8 @@ pub struct About<'a> {
     pub user: Option<&'a UserEntry>,
     /// Whether the user's password came with the request
     pub gave_password: bool,
+    /// How well the user has signed in for this
+    pub level: Level,
 }
 
 impl<'a> About<'a> {
@@ -179,6 +184,7 @@ impl<'a> About<'a> {
                 groups: &entry.groups,
                 consents,
                 gave_password: self.gave_password,
+                level: self.level,
             }),
             grant: None,
             scopes: &self.tenant.scopes,

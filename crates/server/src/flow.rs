@@ -224,7 +224,7 @@ pub async fn question(
         named: transaction.named,
         chosen: transaction.chosen,
         realms: &entry.client().realms,
-        scopes_need: scopes_need(context, request.scopes.as_ref()),
+        scopes_need: scopes_need(context, &entry, request),
         reachable: Level::Single,
     };
     let session = match sign_in::next(&wanted, sessions, context.now) {
@@ -239,7 +239,7 @@ pub async fn question(
     // If she agreed to everything: what cannot be granted is not asked for.
     let everything = imagined(context, &entry, &user, request.scopes.as_ref());
     let ask = ask(request, &user, request.scopes.clone());
-    let about = about(context, &entry, &user);
+    let about = about(context, &entry, &user, &session);
     match decide(&ask, &with_consents(&about, &everything), context.now).outcome {
         Outcome::Granted(entitled) => Ok(Ok(Open { generation, entry, user, session, entitled })),
         Outcome::Refused(refusal) => Ok(Err(Unanswered::Refused(complaint_of(&refusal)))),
@@ -258,13 +258,19 @@ fn ask(request: &AuthorizationRequest, user: &UserEntry, scopes: Option<Scopes>)
 }
 
 /// Whom it is about.
-fn about<'a>(context: &'a Context, entry: &'a ClientEntry, user: &'a UserEntry) -> About<'a> {
+fn about<'a>(
+    context: &'a Context,
+    entry: &'a ClientEntry,
+    user: &'a UserEntry,
+    session: &Session,
+) -> About<'a> {
     About {
         tenant: &context.tenant,
         client: entry,
         realm: Some(&user.user.realm),
         user: Some(user),
         gave_password: false,
+        level: Level::of(&session.methods),
     }
 }
 
@@ -315,8 +321,8 @@ pub fn with_asking<T>(
         consents: &open.user.consents,
         user: open.user.user.id,
         again: request.is_some_and(|request| request.prompts.consent),
-        on_device: request.is_some_and(|r| redirect_uri::is_on_device(r.to.uri())),
         consent_seconds: context.tenant.tenant.settings.consent_seconds,
+        on_device: request.is_some_and(|r| redirect_uri::is_on_device(r.to.uri())),
     })
 }
 

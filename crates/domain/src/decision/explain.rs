@@ -127,6 +127,7 @@ fn fact(step: &Step, record: &RecordedDecision) -> String {
         By::Consent => format!("consent of user {user} to {scope} for client {client}"),
         By::Assignment => format!("assignment of {scope} to {}", record.principal()),
         By::Membership => format!("membership of user {user} in the groups of {scope}"),
+        By::RequiredAcr => format!("scope {scope}: required_acr"),
         By::NoUser => "there is no user in this request".to_owned(),
         By::Always => "the rule of the scope alone".to_owned(),
     }
@@ -172,6 +173,10 @@ fn remedy(step: &Step, record: &RecordedDecision) -> Option<String> {
         By::Consent => format!("let user {} consent to {scope} for client {client}", user(record)),
         By::Assignment => format!("assign {scope} to {}", record.principal()),
         By::Membership => format!("make user {} a member of a group of {scope}", user(record)),
+        By::RequiredAcr => {
+            let user = user(record);
+            format!("let user {user} sign in at the level that {scope} needs")
+        }
         By::NoUser if step.scope.is_none() => "ask in the name of a user".to_owned(),
         By::NoUser => format!("ask for {scope} in the name of a user"),
         By::ClientDefaultScopes

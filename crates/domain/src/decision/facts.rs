@@ -14,6 +14,7 @@ use crate::consent::Consent;
 use crate::realm::Realm;
 use crate::resource_type::ResourceType;
 use crate::scope::Scope;
+use crate::sign_in::Level;
 use crate::tenant::Tenant;
 use crate::user::User;
 
@@ -60,6 +61,8 @@ pub struct SubjectFacts<'a> {
     pub consents: &'a [Consent],
     /// Whether the user's password was given to the client in this very request
     pub gave_password: bool,
+    /// How well the user has signed in for this
+    pub level: Level,
 }
 
 /// What a refresh token stands for.

@@ -17,6 +17,7 @@ use crate::consent::Consent;
 use crate::realm::Realm;
 use crate::resource_type::ResourceType;
 use crate::scope::Scope;
+use crate::sign_in::Level;
 use crate::tenant::Tenant;
 use crate::user::{Person, User};
 
@@ -84,6 +85,8 @@ struct RecordedSubject {
     groups: Vec<GroupId>,
     consents: Vec<Consent>,
     gave_password: bool,
+    #[serde(default)]
+    level: Level,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,6 +201,7 @@ impl RecordedFacts {
                 .cloned()
                 .collect(),
             gave_password: subject.gave_password,
+            level: subject.level,
         });
         let grant = facts.grant.as_ref().map(|grant| RecordedGrant {
             client: grant.client.clone(),
@@ -228,6 +232,7 @@ impl RecordedFacts {
                 groups: &subject.groups,
                 consents: &subject.consents,
                 gave_password: subject.gave_password,
+                level: subject.level,
             }),
             grant: self.grant.as_ref().map(|grant| GrantFacts {
                 client: &grant.client,

@@ -9,6 +9,7 @@ use super::{Ask, By, Facts, Refusal, Rule, Trace, Verdict};
 use crate::assignment::{Assignment, Principal};
 use crate::consent::ConsentStatus;
 use crate::scope::{GrantRule, Scope};
+use crate::sign_in::Level;
 
 /// What is asked for, or the default: for a refresh what was granted (RFC 6749 §6), otherwise the
 /// client's default scopes, else the realm's (RFC 6749 §3.3 wants the default documented).
@@ -122,6 +123,8 @@ pub(super) fn granted(
     for scope in foreseen.scopes {
         let (rule, by, mut verdict) = if is_elsewhere(scope, ask, facts) {
             (Rule::Target, By::ResourceTypeAudience, Verdict::Drop)
+        } else if is_above_sign_in(scope, facts) {
+            (Rule::SignInLevel, By::RequiredAcr, Verdict::Refuse)
         } else {
             grant_one(scope, facts, now)
         };
@@ -149,6 +152,13 @@ pub(super) fn granted(
 fn is_elsewhere(scope: &Scope, ask: &Ask, facts: &Facts<'_>) -> bool {
     let resource = ask.resource.as_ref().filter(|_| scope.resource_type.is_some());
     resource.is_some_and(|resource| facts.audience_of(scope) != resource)
+}
+
+/// A scope can need a level of sign-in that this one is not of. A client that acts for itself has
+/// nobody who signs in: what it may is assigned to it.
+fn is_above_sign_in(scope: &Scope, facts: &Facts<'_>) -> bool {
+    let level = facts.subject.as_ref().map(|subject| subject.level);
+    level.zip(Level::needed_by(scope)).is_some_and(|(level, needed)| level < needed)
 }
 
 /// One scope, by its rule.

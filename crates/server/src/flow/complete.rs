@@ -87,7 +87,7 @@ pub async fn complete(app: &App, context: &Context, ready: Ready) -> Result<Turn
 fn judged(app: &App, context: &Context, ready: &Ready) -> Arc<RecordedDecision> {
     let request = ready.transaction.request().expect("only requests of clients are completed");
     let ask = ask(request, &ready.user, Some(ready.scopes.clone()));
-    let about = about(context, &ready.entry, &ready.user);
+    let about = about(context, &ready.entry, &ready.user, &ready.session);
     if ready.decided.is_empty() {
         return app.decisions.decide(ask, &about, ready.generation, context.now);
     }

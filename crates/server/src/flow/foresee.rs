@@ -28,6 +28,7 @@ pub fn foreseen(
         realm: request.realm.as_ref(),
         user: None,
         gave_password: false,
+        level: Level::Single,
     };
     let kind = request.to.response_type();
     let mut grants = vec![grant_type(kind)];
@@ -62,12 +63,19 @@ fn selectors<'a>(context: &'a Context, scopes: Option<&Scopes>) -> Vec<&'a Scope
     scopes.into_iter().flat_map(Scopes::iter).filter_map(known).filter(selects).collect()
 }
 
-/// The level of sign-in that the scopes need; one that is not known here cannot be reached.
-pub(super) fn scopes_need(context: &Context, scopes: Option<&Scopes>) -> Option<Level> {
+/// The level of sign-in that the scopes need which are asked for, or come by default.
+pub(super) fn scopes_need(
+    context: &Context,
+    entry: &ClientEntry,
+    request: &AuthorizationRequest,
+) -> Option<Level> {
+    let asked = request.scopes.as_ref().filter(|scopes| !scopes.is_empty());
+    let own = Some(&entry.client().default_scopes).filter(|scopes| !scopes.is_empty());
+    let realm = request.realm.as_ref().and_then(|name| context.tenant.realms.get(name));
+    let scopes = asked.or(own).or(realm.map(|realm| &realm.default_scopes));
     let known = |token| context.tenant.scopes.get(token);
     let needed = scopes.into_iter().flat_map(Scopes::iter).filter_map(known);
-    let needed = needed.filter_map(|scope| scope.required_acr.as_deref());
-    needed.map(|acr| Level::of_acr(acr).unwrap_or(Level::PhishingResistant)).max()
+    needed.filter_map(Level::needed_by).max()
 }
 
 /// The grant type that an authorization endpoint's answer belongs to.

@@ -245,6 +245,7 @@ impl Case {
             realm: Some(&code.realm),
             user: Some(&self.user),
             gave_password: false,
+            level: code.sign_in.level(),
         };
         let of = GrantFacts {
             client: &code.client,

@@ -3,6 +3,7 @@
 use grantor_domain::client::TokenProfile;
 use grantor_domain::client_auth::AuthenticatedClient;
 use grantor_domain::decision::Ask;
+use grantor_domain::sign_in::Level;
 use grantor_oauth_types::grant_type::GrantType;
 use grantor_oauth_types::scope::Scopes;
 
@@ -34,6 +35,7 @@ pub(super) async fn issue(
         realm: None,
         user: None,
         gave_password: false,
+        level: Level::Single,
     };
     let record = app.decisions.decide(ask, &about, generation, context.now);
     let entitled = concluded(app, context, &record)?;

@@ -7,6 +7,7 @@ use grantor_domain::client::Client;
 use grantor_domain::client_auth::AuthenticatedClient;
 use grantor_domain::decision::{Ask, foresee};
 use grantor_domain::grant::{Grant, RefreshState};
+use grantor_domain::sign_in::Level;
 use grantor_domain::token::TokenError;
 use grantor_oauth_types::grant_type::GrantType;
 use grantor_oauth_types::name::{RealmName, UserName};
@@ -52,6 +53,7 @@ pub(super) async fn issue(
         realm: Some(&realm),
         user: None,
         gave_password: true,
+        level: Level::Single,
     };
     // What is wrong with the client is said before the user is looked at (security.md N).
     if let Some(record) = foresee(&ask, &about.facts()) {

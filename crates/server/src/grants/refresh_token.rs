@@ -11,6 +11,7 @@ use grantor_domain::issue::id_token::Beside;
 use grantor_domain::refresh::{RefreshPolicy, RefreshRefusal, Rotation, Successor, rotate};
 use grantor_domain::revocation::{Revocation, Target};
 use grantor_domain::session::Session;
+use grantor_domain::sign_in::Level;
 use grantor_domain::token::TokenError;
 use grantor_oauth_types::grant_type::GrantType;
 use grantor_oauth_types::id::{GrantId, SessionId};
@@ -203,6 +204,7 @@ impl Case {
             realm: Some(&grant.realm),
             user: Some(&self.user),
             gave_password: false,
+            level: grant.origin.as_ref().map_or(Level::Single, |origin| origin.sign_in.level()),
         };
         let of = GrantFacts {
             client: &grant.client,

@@ -10,5 +10,6 @@ mod posted;
 mod pushed;
 mod sign_in;
 mod silent;
+mod step_up;
 mod tabs;
 mod world;

@@ -20,6 +20,7 @@ use crate::example::*;
 use crate::realm::Realm;
 use crate::resource_type::ResourceType;
 use crate::scope::Scope;
+use crate::sign_in::Level;
 use crate::tenant::Tenant;
 use crate::user::User;
 
@@ -48,6 +49,7 @@ pub(super) struct Subject {
     pub(super) groups: Vec<GroupId>,
     pub(super) consents: Vec<Consent>,
     pub(super) gave_password: bool,
+    pub(super) level: Level,
 }
 
 #[derive(Clone, Debug)]
@@ -107,6 +109,7 @@ impl Case {
             groups: Vec::new(),
             consents: Vec::new(),
             gave_password: true,
+            level: Level::Single,
         });
         case
     }
@@ -128,8 +131,15 @@ impl Case {
             groups: Vec::new(),
             consents: Vec::new(),
             gave_password: true,
+            level: Level::Single,
         });
         case
+    }
+
+    /// From now on a scope needs this level of sign-in.
+    pub(super) fn need(&mut self, token: &str, acr: &str) {
+        let scope = self.scopes.iter_mut().find(|scope| scope.token.as_str() == token);
+        scope.unwrap().required_acr = Some(acr.to_owned());
     }
 
     /// The same, or the customer, a while later with a refresh token.
@@ -199,6 +209,7 @@ impl Case {
                 groups: &subject.groups,
                 consents: &subject.consents,
                 gave_password: subject.gave_password,
+                level: subject.level,
             }),
             grant: self.grant.as_ref().map(|grant| GrantFacts {
                 client: &grant.client,

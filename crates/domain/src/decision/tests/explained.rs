@@ -66,6 +66,7 @@ fn every_refusal_says_what_would_change_it_and_on_which_thing() {
         (Case::service(), &|c| c.subject().assignments.clear(), &["assign sales_order.read_all to user services/stups_shop"]),
         (jane(), &|c| c.resource_types[0].owners.clear(), &["add realm customers to the owners of resource type sales_order"]),
         (jane(), &|c| c.subject().gave_password = false, &["let user customers/jane consent to sales_order.read for client shop"]),
+        (jane(), &|c| c.need("sales_order.read", "2"), &["let user customers/jane sign in at the level that sales_order.read needs"]),
         (again(), &|c| c.ask_for("stock.read"), &["ask for a new grant that includes stock.read"]),
         (jane(), &|c| c.ask.resource = Some("https://x.example".into()), &["ask for a scope that https://x.example serves, or for another resource"]),
     ];

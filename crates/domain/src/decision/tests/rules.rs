@@ -254,6 +254,28 @@ fn sec_088_a_new_user_with_an_old_name_inherits_nothing() {
 }
 
 #[test]
+fn sec_030_a_scope_is_granted_only_at_the_level_of_sign_in_that_it_needs() {
+    let mut case = Case::customer();
+    case.need("sales_order.read", "1");
+    assert_eq!(case.granted_scopes(), "uid sales_order.read");
+    for acr in ["2", "phr", "of somebody else"] {
+        case.need("sales_order.read", acr);
+        assert_eq!(case.judge(), Err(forbidden("sales_order.read")), "{acr}");
+    }
+    case.need("sales_order.read", "2");
+    case.subject().level = crate::sign_in::Level::Multi;
+    assert_eq!(case.granted_scopes(), "uid sales_order.read");
+    // A refresh leaves out what came to need more since.
+    let mut later = Case::customer().refreshed();
+    later.need("sales_order.read", "2");
+    assert_eq!(later.granted_scopes(), "uid");
+    // Whoever speaks for itself signs in nowhere.
+    let mut batch = Case::itself();
+    batch.need("sales_order.read_all", "2");
+    assert!(batch.judge().is_ok());
+}
+
+#[test]
 fn an_owner_is_asked_unless_she_has_answered() {
     let mut case = Case::customer();
     case.subject().gave_password = false;
