@@ -18,6 +18,16 @@ pub(crate) fn for_tests() -> Result<()> {
     if !found("python3") || !has_venv() {
         packages.extend(["python3", "python3-venv"]);
     }
+    // A disk that fails or is full, and what a power cut leaves (REL-002 to REL-004).
+    if !found("strace") {
+        packages.push("strace");
+    }
+    if !found("mount") {
+        packages.push("mount");
+    }
+    if !found("unshare") {
+        packages.push("util-linux");
+    }
     if !found("curl") {
         packages.push("curl");
     }

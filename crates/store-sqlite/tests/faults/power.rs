@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
 use grantor_store_sqlite::{SqliteStore, StoreConfig};
 
@@ -91,7 +90,7 @@ async fn rel_002_what_was_acknowledged_survives_a_power_cut() {
     let mut disk = Disk::default();
     disk.durable.insert("power.db".to_owned(), std::fs::read(&database).unwrap());
     let Some(events) = record(&database) else {
-        return crate::skip("strace is not there or not allowed");
+        return crate::skip("tracing is not allowed");
     };
     let told = events.iter().filter(|event| matches!(event, Event::Told(_))).count();
     assert_eq!(told, usize::from(TASKS) * 5, "the record is not whole");
@@ -137,8 +136,7 @@ fn record(database: &Path) -> Option<Vec<Event>> {
     let calls = "trace=write,pwrite64,ftruncate,fsync,fdatasync";
     let to = trace.to_str().unwrap();
     let strace = ["strace", "-f", "-qq", "-y", "-xx", "-s", "1000000", "-e", calls, "-o", to];
-    if !Command::new("strace").args(["-o", "/dev/null", "true"]).status().is_ok_and(|s| s.success())
-    {
+    if !crate::may_trace() {
         return None;
     }
     let mut child = child::start(&strace, database, 5);
