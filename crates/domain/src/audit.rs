@@ -1,7 +1,9 @@
 //! Events worth remembering, each in the transaction of the change it tells of (SEC-190); and the
 //! signed statement about the end of their chain (SEC-191).
 
-use grantor_oauth_types::id::DecisionId;
+use std::collections::BTreeSet;
+
+use grantor_oauth_types::id::{DecisionId, UserId};
 use grantor_oauth_types::name::TenantName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -32,6 +34,20 @@ pub struct AuditEvent {
     pub detail: serde_json::Value,
 }
 
+impl AuditEvent {
+    /// Whose log this is in: of whoever did it, and of whom it was done to. What is issued all day is
+    /// in nobody's, for it is the client that does it.
+    pub fn persons(&self) -> BTreeSet<UserId> {
+        if ["token.", "authorization.", "authorize."].iter().any(|of| self.kind.starts_with(of)) {
+            return BTreeSet::new();
+        }
+        let actor = self.actor.strip_prefix("user:");
+        let subject = self.subject.as_deref().and_then(|subject| subject.strip_prefix("user/"));
+        let user = self.detail.get("user").and_then(serde_json::Value::as_str);
+        [actor, subject, user].into_iter().flatten().filter_map(|id| id.parse().ok()).collect()
+    }
+}
+
 /// Whether it was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -57,4 +73,51 @@ pub struct CheckpointClaims {
     pub hash: String,
     /// When it was signed, in seconds since 1970
     pub iat: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::example::{at, tenant_name, user_id};
+
+    #[test]
+    fn an_event_is_in_the_log_of_who_did_it_and_of_whom_it_was_done_to() {
+        let (jane, admin) = (user_id(1), user_id(2));
+        let event = |kind: &str, actor: String, subject: String, detail| AuditEvent {
+            id: DecisionId::new(1, [1; 10]),
+            tenant: tenant_name(),
+            at: at(1),
+            kind: kind.to_owned(),
+            outcome: AuditOutcome::Done,
+            actor,
+            subject: Some(subject),
+            address: None,
+            detail,
+        };
+        let (by_jane, by_admin) = (format!("user:{jane}"), format!("user:{admin}"));
+        let of = |event: AuditEvent| event.persons().into_iter().collect::<Vec<_>>();
+        let table = [
+            (event("session.opened", by_jane.clone(), "session/s".into(), json!({})), vec![jane]),
+            (event("user.changed", by_admin, format!("user/{jane}"), json!({})), vec![jane, admin]),
+            (
+                event(
+                    "session.ended",
+                    "system".into(),
+                    "session/s".into(),
+                    json!({ "user": jane }),
+                ),
+                vec![jane],
+            ),
+            (event("key.created", "system".into(), "signing_key/k".into(), json!({})), vec![]),
+            (event("token.issued", by_jane.clone(), "t".into(), json!({ "user": jane })), vec![]),
+            (event("authorization.granted", by_jane, "t".into(), json!({})), vec![]),
+            (event("sign_in.failed", "anonymous".into(), "t".into(), json!({ "user": 7 })), vec![]),
+        ];
+        for (event, expected) in table {
+            let kind = event.kind.clone();
+            assert_eq!(of(event), expected, "{kind}");
+        }
+    }
 }

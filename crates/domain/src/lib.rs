@@ -48,6 +48,7 @@ pub mod group;
 pub mod introspect;
 pub mod issue;
 pub mod look;
+pub mod outbox;
 pub mod params;
 pub mod password_rule;
 pub mod pushed;

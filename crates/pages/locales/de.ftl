@@ -207,6 +207,7 @@ activity-allowed = Zugriff erlaubt
 activity-refused = Zugriff verweigert
 activity-withdrawn = Zugriff zurückgenommen
 activity-used = Zugriff benutzt
+activity-misused = Zugriff beendet, weil eine Kopie davon benutzt wurde
 activity-other = Änderung am Konto
 
 # Zeit

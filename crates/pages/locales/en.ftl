@@ -207,6 +207,7 @@ activity-allowed = Access allowed
 activity-refused = Access refused
 activity-withdrawn = Access withdrawn
 activity-used = Access used
+activity-misused = Access ended, because a copy of it was used
 activity-other = Change of the account
 
 # Time

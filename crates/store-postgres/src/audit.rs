@@ -6,12 +6,15 @@
 //! the chain is the order of linking.
 
 use grantor_domain::audit::AuditEvent;
-use grantor_oauth_types::id::DecisionId;
+use grantor_oauth_types::id::{DecisionId, UserId};
 use grantor_oauth_types::name::TenantName;
 use grantor_store::audit::{AuditEntry, find_event};
 use grantor_store::record::{AuditRecord, Record};
-use grantor_store::{AuditQuery, AuditRow, CHAIN_START, Checkpoint, StoreError, link_hash};
+use grantor_store::{
+    AuditQuery, AuditRow, CHAIN_START, Checkpoint, PersonQuery, StoreError, link_hash,
+};
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 use crate::column::{self, get};
 use crate::step::{Step, step};
@@ -20,8 +23,15 @@ const APPEND: &str = "
     WITH added AS (
         INSERT INTO audit (tenant, first, last, kind, body) VALUES ($1, $2, $3, $4, $5)
         RETURNING seq
+    ), told AS (
+        INSERT INTO audit_person (tenant, person, seq)
+        SELECT $1::text, person, seq FROM added, unnest($6::uuid[]) AS person
     )
     INSERT INTO audit_pending SELECT seq FROM added";
+
+const OF_PERSON: &str = "
+    SELECT a.seq, a.body FROM audit_person p JOIN audit a ON a.seq = p.seq
+    WHERE p.tenant = $1 AND p.person = $2 AND p.seq < $3 ORDER BY p.seq DESC LIMIT $4";
 
 macro_rules! filter {
     () => {
@@ -72,6 +82,10 @@ const CHECKPOINTS: &str =
     "SELECT link, hash, signed FROM checkpoints WHERE link > $1 ORDER BY link LIMIT $2";
 
 const LOAD: &str = "
+    WITH told AS (
+        INSERT INTO audit_person (tenant, person, seq)
+        SELECT $2::text, person, $1::bigint FROM unnest($7::uuid[]) AS person
+    )
     INSERT INTO audit (seq, tenant, first, last, kind, body) VALUES ($1, $2, $3, $4, $5, $6)";
 
 /// After loading: what has no link waits for one.
@@ -101,8 +115,9 @@ pub(crate) const ANY: &str =
 
 /// Every statement here, for the test that prepares them.
 #[cfg(test)]
-pub(crate) const ALL_SQL: [&str; 18] = [
+pub(crate) const ALL_SQL: [&str; 19] = [
     APPEND,
+    OF_PERSON,
     PAGE,
     CHAIN,
     SINGLE,
@@ -124,8 +139,22 @@ pub(crate) const ALL_SQL: [&str; 18] = [
 
 /// Remembers a row.
 pub(crate) fn append(entry: AuditEntry) -> Step {
-    let AuditEntry { tenant, first, last, kind, body } = entry;
-    step!(APPEND, tenant.to_string(), first.uuid(), last.uuid(), kind, body)
+    let AuditEntry { tenant, first, last, kind, body, persons } = entry;
+    let persons: Vec<Uuid> = persons.into_iter().map(UserId::uuid).collect();
+    step!(APPEND, tenant.to_string(), first.uuid(), last.uuid(), kind, body, persons)
+}
+
+/// Lists rows of a person's own log, newest first.
+pub(crate) fn page_of(query: &PersonQuery) -> Step {
+    let before = query.before.unwrap_or(i64::MAX);
+    let limit = column::limit(query.limit);
+    step!(OF_PERSON, query.tenant.to_string(), query.user.uuid(), before, limit)
+}
+
+/// Reads such a row.
+pub(crate) fn read_of_person(row: &Row) -> Result<AuditRow, StoreError> {
+    let (seq, body) = (get(row, "seq")?, get(row, "body")?);
+    Ok(AuditRow { seq, link: None, previous: None, hash: None, body })
 }
 
 /// Lists rows.
@@ -257,9 +286,11 @@ pub(crate) fn read_link(row: &Row) -> Result<Record, StoreError> {
 }
 
 /// Writes a row as it was dumped.
-pub(crate) fn load(record: AuditRecord) -> Step {
-    let AuditRecord { seq, tenant, first, last, kind, body } = record;
-    step!(LOAD, seq, tenant.to_string(), first.uuid(), last.uuid(), kind, body)
+pub(crate) fn load(record: AuditRecord) -> Result<Step, StoreError> {
+    let (seq, entry) = record.into_entry()?;
+    let AuditEntry { tenant, first, last, kind, body, persons } = entry;
+    let persons: Vec<Uuid> = persons.into_iter().map(UserId::uuid).collect();
+    Ok(step!(LOAD, seq, tenant.to_string(), first.uuid(), last.uuid(), kind, body, persons))
 }
 
 /// Writes a link as it was dumped.

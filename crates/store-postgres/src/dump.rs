@@ -10,8 +10,8 @@ use crate::connection::{Connection, Pool};
 use crate::fault::Fault;
 use crate::step::{Step, step};
 use crate::{
-    attempts, audit, changes, column, documents, grants, groups, revocations, sessions, single_use,
-    used,
+    attempts, audit, changes, column, documents, grants, groups, outbox, revocations, sessions,
+    single_use, used,
 };
 
 /// One moment for all tables, and no limit to how long it takes to read them.
@@ -37,10 +37,11 @@ async fn stream(connection: &mut Connection, sink: &Sender<Vec<DumpRow>>) -> Res
         let read = move |row: &Row| documents::read(row, kind).map(Record::from);
         table(connection, documents::dump(kind), read, sink).await?;
     }
-    let tables: [(&str, Read); 10] = [
+    let tables: [(&str, Read); 11] = [
         (grants::DUMP, |row| Ok(Record::Grants(Box::new(grants::read(row)?)))),
         (sessions::DUMP, |row| Ok(Record::Sessions(Box::new(sessions::read(row)?)))),
         (single_use::DUMP, |row| Ok(Record::SingleUse(Box::new(single_use::read(row)?)))),
+        (outbox::DUMP, |row| Ok(Record::Outbox(Box::new(outbox::read(row)?)))),
         (attempts::DUMP, |row| {
             let (tenant, account, attempts) = attempts::read_dumped(row)?;
             Ok(Record::Attempts { tenant, account, attempts })
@@ -135,7 +136,7 @@ async fn write(connection: &mut Connection, mut source: DumpSource) -> Result<Ve
 async fn refuse_if_not_empty(connection: &Connection) -> Result<(), Fault> {
     let mut steps: Vec<Step> =
         Kind::ALL.into_iter().map(|kind| step!(documents::any(kind))).collect();
-    for sql in [sessions::ANY, single_use::ANY] {
+    for sql in [sessions::ANY, single_use::ANY, outbox::ANY] {
         steps.push(step!(sql));
     }
     for sql in [grants::ANY, attempts::ANY, used::ANY, changes::ANY, revocations::ANY, audit::ANY] {
@@ -168,6 +169,7 @@ fn load_steps(record: Record) -> Result<Vec<Step>, StoreError> {
         Record::Grants(grant) => vec![grants::open(*grant)],
         Record::Sessions(session) => vec![sessions::put(*session)],
         Record::SingleUse(value) => vec![single_use::open(*value)],
+        Record::Outbox(notice) => vec![outbox::put(&notice)],
         Record::Attempts { tenant, account, attempts } => {
             vec![attempts::set(&tenant, &account, attempts)]
         }
@@ -180,7 +182,7 @@ fn load_steps(record: Record) -> Result<Vec<Step>, StoreError> {
             vec![changes::load(Change { seq, tenant, what })]
         }
         Record::Revocations { seq, revocation } => vec![revocations::load(seq, &revocation)],
-        Record::Audit(record) => vec![audit::load(record)],
+        Record::Audit(record) => vec![audit::load(record)?],
         Record::AuditLink { link, seq, previous, hash } => {
             vec![audit::load_link(link, seq, previous, hash)]
         }

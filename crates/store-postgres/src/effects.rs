@@ -20,7 +20,8 @@ use crate::fault::Fault;
 use crate::lock::Locks;
 use crate::step::Step;
 use crate::{
-    attempts, audit, changes, documents, grants, groups, revocations, sessions, single_use, used,
+    attempts, audit, changes, documents, grants, groups, outbox, revocations, sessions, single_use,
+    used,
 };
 
 /// Effects, sorted by how they are written.
@@ -76,6 +77,9 @@ impl Plan {
             Effect::MarkUsed(kind, value, until) => {
                 self.others.push(used::mark(kind, &value, until));
             }
+            Effect::Notify(notice) => self.others.push(outbox::put(&notice)),
+            Effect::Told(id) => self.others.push(outbox::delete(id)),
+            Effect::TellAgain(id, due) => self.others.push(outbox::again(id, due)),
             Effect::Audit(event) => self.others.push(audit::append(AuditEntry::single(&event))),
             Effect::AuditBatch(events) => {
                 self.others.extend(AuditEntry::batches(&events).into_iter().map(audit::append));

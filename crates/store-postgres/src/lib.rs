@@ -37,6 +37,7 @@ use async_trait::async_trait;
 use grantor_domain::audit::AuditEvent;
 use grantor_domain::document::{DocumentKey, StoredDocument};
 use grantor_domain::grant::Grant;
+use grantor_domain::outbox::Notice;
 use grantor_domain::revocation::Revocation;
 use grantor_domain::session::Session;
 use grantor_domain::single_use::{SingleUse, SingleUseKind};
@@ -44,7 +45,7 @@ use grantor_oauth_types::id::{DecisionId, GrantId, GroupId, SessionId, UserId};
 use grantor_oauth_types::name::TenantName;
 use grantor_store::{
     AuditQuery, AuditRow, Change, Checkpoint, CheckpointSigner, DocumentQuery, DumpRow, DumpSource,
-    GrantQuery, Operation, PURGE_AFTER, SessionQuery, Store, StoreError,
+    GrantQuery, Operation, PURGE_AFTER, PersonQuery, SessionQuery, Store, StoreError,
 };
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -70,6 +71,7 @@ mod link;
 mod lock;
 mod migrate;
 mod outage;
+mod outbox;
 mod revocations;
 mod sessions;
 mod single_use;
@@ -232,6 +234,19 @@ impl Store for PostgresStore {
         self.rows(audit::page(query)).await?.iter().map(audit::read).collect()
     }
 
+    async fn audit_of(&self, query: &PersonQuery) -> Result<Vec<AuditRow>, StoreError> {
+        self.rows(audit::page_of(query)).await?.iter().map(audit::read_of_person).collect()
+    }
+
+    async fn take_notices(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Notice>, StoreError> {
+        self.rows(outbox::take(now, until, limit)).await?.iter().map(outbox::read).collect()
+    }
+
     async fn decision(
         &self,
         tenant: &TenantName,
@@ -262,6 +277,7 @@ impl Store for PostgresStore {
             grants::purge(micros(over), limit),
             sessions::purge(micros(over), limit),
             single_use::purge(micros(over), limit),
+            outbox::purge(micros(over), limit),
             attempts::purge(over.as_second(), limit),
             used::purge(micros(over), limit),
             revocations::purge(micros(over), limit),

@@ -5,7 +5,9 @@ use grantor_oauth_types::id::{DecisionId, Id};
 use grantor_oauth_types::name::TenantName;
 use grantor_store::audit::{AuditEntry, find_event};
 use grantor_store::record::AuditRecord;
-use grantor_store::{AuditQuery, AuditRow, CHAIN_START, Checkpoint, CheckpointSigner, link_hash};
+use grantor_store::{
+    AuditQuery, AuditRow, CHAIN_START, Checkpoint, CheckpointSigner, PersonQuery, link_hash,
+};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::column::{self, Checksum};
@@ -47,6 +49,13 @@ const BATCHES: &str = "
     WHERE tenant = ?1 AND first <= ?2 AND first >= ?3 AND last >= ?2 AND first <> last
     ORDER BY first DESC";
 
+// Most rows are in no person's log, so the way is from that to the rows.
+const OF_PERSON: &str = "
+    SELECT a.seq, a.body, a.checksum FROM audit_person p CROSS JOIN audit a ON a.seq = p.seq
+    WHERE p.tenant = ?1 AND p.person = ?2 AND p.seq < ?3 ORDER BY p.seq DESC LIMIT ?4";
+
+const ADD_PERSON: &str = "INSERT INTO audit_person (tenant, person, seq) VALUES (?1, ?2, ?3)";
+
 const HEAD: &str = "SELECT link, seq, hash FROM audit_link ORDER BY link DESC LIMIT 1";
 
 // Rows get their numbers in the order of commits, and links in the order of numbers.
@@ -69,14 +78,17 @@ const LOAD: &str = "
 
 /// What must be found through which index, however the tables grow.
 #[cfg(test)]
-pub(crate) const PLANS: [(&str, &str); 2] = [
+pub(crate) const PLANS: [(&str, &str); 3] = [
+    (OF_PERSON, "SEARCH p USING PRIMARY KEY (tenant=? AND person=? AND seq<?)"),
     (SINGLE, "audit_single (tenant=? AND first=?)"),
     (BATCHES, "audit_batch (tenant=? AND first>? AND first<?)"),
 ];
 
 /// Every statement here, for the test that prepares them.
 #[cfg(test)]
-pub(crate) const ALL_SQL: [&str; 13] = [
+pub(crate) const ALL_SQL: [&str; 15] = [
+    OF_PERSON,
+    ADD_PERSON,
     APPEND,
     PAGE,
     CHAIN,
@@ -94,10 +106,34 @@ pub(crate) const ALL_SQL: [&str; 13] = [
 
 /// Remembers a row.
 pub(crate) fn append(db: &Connection, entry: &AuditEntry) -> Result<(), Fault> {
-    let AuditEntry { tenant, first, last, kind, body } = entry;
+    let AuditEntry { tenant, first, last, kind, body, persons } = entry;
     let values = params![tenant.as_str(), first.bytes(), last.bytes(), kind, body, checksum(body)];
     db.prepare_cached(APPEND)?.execute(values)?;
+    if persons.is_empty() { Ok(()) } else { add_persons(db, entry, db.last_insert_rowid()) }
+}
+
+fn add_persons(db: &Connection, entry: &AuditEntry, seq: i64) -> Result<(), Fault> {
+    let mut statement = db.prepare_cached(ADD_PERSON)?;
+    for person in &entry.persons {
+        statement.execute(params![entry.tenant.as_str(), person.bytes(), seq])?;
+    }
     Ok(())
+}
+
+/// Lists rows of a person's own log, newest first.
+pub(crate) fn page_of(db: &Connection, query: &PersonQuery) -> Result<Vec<AuditRow>, Fault> {
+    let mut statement = db.prepare_cached(OF_PERSON)?;
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+    let before = query.before.unwrap_or(i64::MAX);
+    let mut rows =
+        statement.query(params![query.tenant.as_str(), query.user.bytes(), before, limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (seq, body): (i64, String) = (row.get("seq")?, row.get("body")?);
+        column::verify(row, checksum(&body), &format!("audit row {seq}"))?;
+        found.push(AuditRow { seq, link: None, previous: None, hash: None, body });
+    }
+    Ok(found)
 }
 
 /// Lists rows.
@@ -258,12 +294,13 @@ pub(crate) fn each_link(
 }
 
 /// Writes a row as it was dumped.
-pub(crate) fn load(db: &Connection, record: &AuditRecord) -> Result<(), Fault> {
-    let AuditRecord { seq, tenant, first, last, kind, body } = record;
+pub(crate) fn load(db: &Connection, record: AuditRecord) -> Result<(), Fault> {
+    let (seq, entry) = record.into_entry()?;
+    let AuditEntry { tenant, first, last, kind, body, .. } = &entry;
     let (first, last) = (first.bytes(), last.bytes());
     let values = params![seq, tenant.as_str(), first, last, kind, body, checksum(body)];
     db.prepare_cached(LOAD)?.execute(values)?;
-    Ok(())
+    add_persons(db, &entry, seq)
 }
 
 /// Writes a link as it was dumped.

@@ -7,7 +7,9 @@ use rusqlite::Connection;
 use tokio::sync::mpsc::Sender;
 
 use crate::fault::Fault;
-use crate::{attempts, audit, changes, documents, grants, revocations, sessions, single_use, used};
+use crate::{
+    attempts, audit, changes, documents, grants, outbox, revocations, sessions, single_use, used,
+};
 
 /// How many rows travel together.
 const CHUNK: usize = 500;
@@ -33,6 +35,7 @@ pub(crate) fn dump(db: &Connection, sink: &Sender<Vec<DumpRow>>) -> Result<(), F
     grants::each(db, |grant| chunks.add(&Record::Grants(Box::new(grant))))?;
     sessions::each(db, |session| chunks.add(&Record::Sessions(Box::new(session))))?;
     single_use::each(db, |value| chunks.add(&Record::SingleUse(Box::new(value))))?;
+    outbox::each(db, |notice| chunks.add(&Record::Outbox(Box::new(notice))))?;
     attempts::each(db, |tenant, account, attempts| {
         chunks.add(&Record::Attempts { tenant, account, attempts })
     })?;
@@ -137,6 +140,7 @@ fn load_record(db: &Connection, record: Record) -> Result<(), Fault> {
         Record::Grants(grant) => grants::open(db, &grant),
         Record::Sessions(session) => sessions::put(db, &session),
         Record::SingleUse(value) => single_use::open(db, &value),
+        Record::Outbox(notice) => outbox::put(db, &notice),
         Record::Attempts { tenant, account, attempts } => {
             attempts::set(db, &tenant, &account, attempts)
         }
@@ -149,7 +153,7 @@ fn load_record(db: &Connection, record: Record) -> Result<(), Fault> {
             changes::load(db, &Change { seq, tenant, what })
         }
         Record::Revocations { seq, revocation } => revocations::load(db, seq, &revocation),
-        Record::Audit(record) => audit::load(db, &record),
+        Record::Audit(record) => audit::load(db, record),
         Record::AuditLink { link, seq, previous, hash } => {
             audit::load_link(db, &audit::Link { place: link, seq, previous, hash })
         }

@@ -5,7 +5,7 @@ use grantor_store::{Claim, Effect, Effects, Found};
 use rusqlite::Connection;
 
 use crate::fault::Fault;
-use crate::{attempts, audit, documents, grants, revocations, sessions, single_use, used};
+use crate::{attempts, audit, documents, grants, outbox, revocations, sessions, single_use, used};
 
 /// Loads what a claim is about. Nobody else writes, so nothing needs to be locked.
 pub(crate) fn claimed(db: &Connection, claim: &Claim) -> Result<Found, Fault> {
@@ -48,6 +48,9 @@ pub(crate) fn write(db: &Connection, effects: &Effects) -> Result<(), Fault> {
                 attempts::set(db, tenant, account, *attempts)
             }
             Effect::MarkUsed(kind, value, until) => used::mark(db, *kind, value, *until),
+            Effect::Notify(notice) => outbox::put(db, notice),
+            Effect::Told(id) => outbox::delete(db, id),
+            Effect::TellAgain(id, due) => outbox::again(db, id, *due),
             Effect::Audit(event) => audit::append(db, &AuditEntry::single(event)),
             Effect::AuditBatch(events) => {
                 AuditEntry::batches(events).iter().try_for_each(|entry| audit::append(db, entry))

@@ -23,6 +23,7 @@ use async_trait::async_trait;
 use grantor_domain::audit::AuditEvent;
 use grantor_domain::document::{DocumentKey, StoredDocument};
 use grantor_domain::grant::Grant;
+use grantor_domain::outbox::Notice;
 use grantor_domain::revocation::Revocation;
 use grantor_domain::session::Session;
 use grantor_domain::single_use::{SingleUse, SingleUseKind};
@@ -30,7 +31,7 @@ use grantor_oauth_types::id::{DecisionId, GrantId, GroupId, SessionId, UserId};
 use grantor_oauth_types::name::TenantName;
 use grantor_store::{
     AuditQuery, AuditRow, Change, Checkpoint, CheckpointSigner, DocumentQuery, DumpRow, DumpSource,
-    GrantQuery, Operation, PURGE_AFTER, SessionQuery, Store, StoreError,
+    GrantQuery, Operation, PURGE_AFTER, PersonQuery, SessionQuery, Store, StoreError,
 };
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -52,6 +53,7 @@ mod effects;
 mod fault;
 mod grants;
 mod groups;
+mod outbox;
 mod queue;
 mod reader;
 mod revocations;
@@ -285,6 +287,25 @@ impl Store for SqliteStore {
         self.readers.long(move |db| audit::page(db, &query)).await
     }
 
+    async fn audit_of(&self, query: &PersonQuery) -> Result<Vec<AuditRow>, StoreError> {
+        let query = query.clone();
+        self.readers.page(query.limit, move |db| audit::page_of(db, &query)).await
+    }
+
+    async fn take_notices(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Notice>, StoreError> {
+        // Most of the time there is nothing, and nothing to commit.
+        if !self.readers.point(|db| outbox::any_due(db, now))? {
+            return Ok(Vec::new());
+        }
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.task(move |db| outbox::take(db, now, until, limit)).await
+    }
+
     async fn decision(
         &self,
         tenant: &TenantName,
@@ -308,6 +329,7 @@ impl Store for SqliteStore {
             Ok(grants::purge(db, micros(over), limit)?
                 + sessions::purge(db, micros(over), limit)?
                 + single_use::purge(db, micros(over), limit)?
+                + outbox::purge(db, micros(over), limit)?
                 + attempts::purge(db, over.as_second(), limit)?
                 + used::purge(db, micros(over), limit)?
                 + revocations::purge(db, micros(over), limit)?

@@ -27,6 +27,7 @@ fn all_sql() -> Vec<&'static str> {
     all.extend(grants::ALL_SQL);
     all.extend(sessions::ALL_SQL);
     all.extend(single_use::ALL_SQL);
+    all.extend(outbox::ALL_SQL);
     all.extend(attempts::ALL_SQL);
     all.extend(used::ALL_SQL);
     all.extend(changes::ALL_SQL);
@@ -67,6 +68,7 @@ fn lists_are_found_through_their_indexes() {
         .chain(audit::PLANS)
         .chain(sessions::PLANS)
         .chain(single_use::PLANS)
+        .chain(outbox::PLANS)
     {
         let plan = plan(&db, sql);
         assert!(plan.contains(index), "{sql}: {plan}");

@@ -1,10 +1,10 @@
 //! How events become rows, and how rows become a chain that shows every change. SEC-190, SEC-191.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use grantor_domain::audit::AuditEvent;
-use grantor_oauth_types::id::DecisionId;
+use grantor_oauth_types::id::{DecisionId, UserId};
 use grantor_oauth_types::name::TenantName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,8 @@ pub struct AuditEntry {
     pub kind: String,
     /// The exact bytes to keep and to hash: JSON of an event, or an array of them
     pub body: String,
+    /// In whose own logs it is
+    pub persons: BTreeSet<UserId>,
 }
 
 impl AuditEntry {
@@ -43,6 +45,7 @@ impl AuditEntry {
             last: event.id,
             kind: event.kind.clone(),
             body: serde_json::to_string(event).expect("events have string keys only"),
+            persons: event.persons(),
         }
     }
 
@@ -89,6 +92,7 @@ impl AuditEntry {
             last,
             kind: BATCH_KIND.to_owned(),
             body: serde_json::to_string(batch).expect("events have string keys only"),
+            persons: batch.iter().flat_map(|repeated| repeated.event.persons()).collect(),
         }
     }
 

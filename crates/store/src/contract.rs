@@ -17,6 +17,7 @@ pub mod grants;
 pub mod groups;
 pub mod isolation;
 pub mod limits;
+pub mod outbox;
 pub mod sample;
 pub mod sequences;
 pub mod sessions;
@@ -106,6 +107,12 @@ macro_rules! store_contract {
                 sec_191_the_chain_verifies_and_its_heads_are_signed,
                 sec_191_tampering_is_detected_at_the_first_bad_row,
                 sec_190_no_event_is_missing_from_the_chain,
+                sec_136_a_person_finds_her_own_events_newest_first,
+            }
+            outbox {
+                rel_038_a_message_is_taken_until_a_moment_and_then_again,
+                rel_038_a_message_is_written_with_its_change_or_not_at_all,
+                rel_038_many_that_take_at_once_take_different_messages,
             }
             upkeep {
                 rel_005_only_what_is_over_is_purged,

@@ -30,6 +30,7 @@ use async_trait::async_trait;
 use grantor_domain::audit::AuditEvent;
 use grantor_domain::document::{Document, DocumentKey, Kind, StoredDocument, Versioned};
 use grantor_domain::grant::Grant;
+use grantor_domain::outbox::Notice;
 use grantor_domain::revocation::Revocation;
 use grantor_domain::session::Session;
 use grantor_domain::single_use::{SingleUse, SingleUseKind};
@@ -49,7 +50,7 @@ pub use error::StoreError;
 pub use operation::{
     Claim, Claimed, Effect, Effects, Expect, Found, MAX_CHILDREN, Operation, Rule, UsedKind,
 };
-pub use query::{AuditQuery, DocumentQuery, GrantQuery, SessionQuery};
+pub use query::{AuditQuery, DocumentQuery, GrantQuery, PersonQuery, SessionQuery};
 
 /// A backend.
 #[async_trait]
@@ -115,6 +116,19 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Audit events, oldest first, behind a cursor; with their place in the chain.
     async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditRow>, StoreError>;
 
+    /// The newest audit rows of a person's own log, behind a cursor: single events, and batches that
+    /// hold one of hers ([`AuditEvent::persons`]).
+    async fn audit_of(&self, query: &PersonQuery) -> Result<Vec<AuditRow>, StoreError>;
+
+    /// Takes messages that are due, the one that waits longest first: they are due again at `until`,
+    /// so that no other node tells them meanwhile, and somebody does if this one ends (REL-038).
+    async fn take_notices(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Notice>, StoreError>;
+
     /// The event that carries a decision; issue events are found inside their batch.
     async fn decision(
         &self,
@@ -131,7 +145,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     async fn checkpoints(&self, after: i64, limit: usize) -> Result<Vec<Checkpoint>, StoreError>;
 
     /// Deletes up to `limit` rows of each sort that no answer can depend on any more: grants,
-    /// sessions, single-use values, revocations, marks and counters that were over [`PURGE_AFTER`] before `now`, and all but
+    /// sessions, single-use values, revocations, marks, messages and counters that were over [`PURGE_AFTER`] before `now`, and all but
     /// the newest [`KEPT_CHANGES`] changes. Audit rows stay. Returns how many were deleted.
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use grantor_domain::audit::AuditEvent;
 use grantor_domain::document::{Document, DocumentKey, Kind, StoredDocument, Versioned};
 use grantor_domain::grant::Grant;
+use grantor_domain::outbox::Notice;
 use grantor_domain::revocation::Revocation;
 use grantor_domain::session::Session;
 use grantor_domain::single_use::{SingleUse, SingleUseKind};
@@ -246,6 +247,12 @@ pub enum Effect {
     SetAttempts(TenantName, String, Attempts),
     /// Marks as used, and remembers it at least until then
     MarkUsed(UsedKind, Vec<u8>, Timestamp),
+    /// Remembers a message that has to be told to others, unless it is there already (REL-038)
+    Notify(Box<Notice>),
+    /// A message was told, or is given up
+    Told([u8; 16]),
+    /// A message is tried again at this moment
+    TellAgain([u8; 16], Timestamp),
     /// Remembers an event
     Audit(Box<AuditEvent>),
     /// Remembers many issue events as one row, ordered by id: they are found through the ids of

@@ -84,3 +84,16 @@ pub struct AuditQuery {
     /// At most
     pub limit: usize,
 }
+
+/// Audit rows of a person, newest first.
+#[derive(Clone, Debug)]
+pub struct PersonQuery {
+    /// Where
+    pub tenant: TenantName,
+    /// Whose
+    pub user: UserId,
+    /// Only those before this row (exclusive)
+    pub before: Option<i64>,
+    /// At most
+    pub limit: usize,
+}

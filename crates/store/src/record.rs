@@ -1,7 +1,9 @@
 //! What a dump is made of: the same for every backend, so that a dump of one loads into another.
 
+use grantor_domain::audit::AuditEvent;
 use grantor_domain::document::{Kind, StoredDocument};
 use grantor_domain::grant::Grant;
+use grantor_domain::outbox::Notice;
 use grantor_domain::revocation::Revocation;
 use grantor_domain::session::Session;
 use grantor_domain::single_use::SingleUse;
@@ -10,7 +12,7 @@ use grantor_oauth_types::id::DecisionId;
 use grantor_oauth_types::name::TenantName;
 use serde::{Deserialize, Serialize};
 
-use crate::audit::AuditEntry;
+use crate::audit::{AuditEntry, events_of};
 use crate::{Changed, Checkpoint, DumpRow, StoreError};
 
 /// One thing that is remembered. Tables are dumped in the order of these variants; what is derived
@@ -26,6 +28,8 @@ pub enum Record {
     Sessions(Box<Session>),
     /// A single-use value
     SingleUse(Box<SingleUse>),
+    /// A message that was not told yet
+    Outbox(Box<Notice>),
     /// A failure counter
     Attempts {
         /// Whose
@@ -185,8 +189,9 @@ impl From<Checkpoint> for Record {
 
 impl AuditRecord {
     /// The entry, and its place.
-    pub fn into_entry(self) -> (i64, AuditEntry) {
+    pub fn into_entry(self) -> Result<(i64, AuditEntry), StoreError> {
         let Self { seq, tenant, first, last, kind, body } = self;
-        (seq, AuditEntry { tenant, first, last, kind, body })
+        let persons = events_of(&body)?.iter().flat_map(AuditEvent::persons).collect();
+        Ok((seq, AuditEntry { tenant, first, last, kind, body, persons }))
     }
 }

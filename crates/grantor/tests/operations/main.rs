@@ -12,6 +12,8 @@ mod keys;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod notices;
+#[cfg(test)]
 mod outage;
 #[cfg(test)]
 mod world;

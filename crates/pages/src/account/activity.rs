@@ -48,6 +48,8 @@ pub enum Happening {
     Withdrawn,
     /// An application got access
     Used,
+    /// What an application has came twice: its access was ended
+    Misused,
     /// Something else
     Other,
 }
@@ -65,6 +67,7 @@ impl Happening {
             Self::Refused => "activity-refused",
             Self::Withdrawn => "activity-withdrawn",
             Self::Used => "activity-used",
+            Self::Misused => "activity-misused",
             Self::Other => "activity-other",
         }
     }
@@ -84,7 +87,7 @@ impl Entry {
     }
 
     fn is_warning(&self) -> bool {
-        self.what == Happening::SignInFailed
+        matches!(self.what, Happening::SignInFailed | Happening::Misused)
     }
 }
 

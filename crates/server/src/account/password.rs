@@ -12,6 +12,7 @@ use grantor_store::{Claim, Effects, Expect, StoreError, operations};
 use serde_json::json;
 
 use super::{Person, Refused, sessions};
+use crate::logout::Farewell;
 use crate::passwords::{self, Typed, Unrecognised};
 
 pub(super) async fn get(person: Person) -> Response<Body> {
@@ -123,7 +124,8 @@ async fn store(person: &Person, hash: PasswordHash) -> Result<(), No> {
     let subject = format!("user/{}", user.id);
     let event = person.event("user.password_changed", subject, json!({}));
     let others = sessions::others(person).await?;
-    let ending = sessions::end_all(person, &others);
+    let farewell = Farewell::of_sessions(&person.app, &person.context, &others).await?;
+    let ending = farewell.with(sessions::end_all(person, &others));
     let key = DocumentKey::id::<User>(&person.context.tenant.tenant.name, user.id.to_string());
     operations::judge(&*person.app.store, vec![Claim::Document(key)], move |claimed| {
         let found = claimed.document::<User>(0)?;
@@ -134,6 +136,6 @@ async fn store(person: &Person, hash: PasswordHash) -> Result<(), No> {
         Ok(((), effects.audit(event.clone())))
     })
     .await?;
-    person.app.directory.catch_up(now).await?;
-    Ok(sessions::tell(person, &others).await?)
+    farewell.send(&person.app);
+    Ok(person.app.directory.catch_up(now).await?)
 }

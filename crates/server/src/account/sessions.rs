@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{Person, Refused};
 use crate::api::write::revocation;
-use crate::logout;
+use crate::logout::{self, Farewell};
 
 /// The most that are shown, and ended one by one.
 const MOST: usize = 200;
@@ -88,9 +88,11 @@ pub(super) async fn end_others(person: Person, headers: HeaderMap, body: Bytes) 
 async fn end_all_others(person: &Person, headers: &HeaderMap, body: &[u8]) -> Result<(), Refused> {
     person.form(headers, body)?;
     let others = others(person).await?;
-    operations::write(&*person.app.store, end_all(person, &others)).await?;
-    person.app.directory.catch_up(person.now()).await?;
-    Ok(tell(person, &others).await?)
+    let farewell = Farewell::of_sessions(&person.app, &person.context, &others).await?;
+    let ending = farewell.with(end_all(person, &others));
+    operations::write(&*person.app.store, ending).await?;
+    farewell.send(&person.app);
+    Ok(person.app.directory.catch_up(person.now()).await?)
 }
 
 /// The live sessions of this person but the one of this page.
@@ -98,14 +100,6 @@ pub(super) async fn others(person: &Person) -> Result<Vec<Session>, StoreError> 
     let mut all = live(person).await?;
     all.retain(|session| session.id != person.session.id);
     Ok(all)
-}
-
-/// The clients of sessions that were ended hear of it (SEC-131).
-pub(super) async fn tell(person: &Person, ended: &[Session]) -> Result<(), StoreError> {
-    for session in ended {
-        logout::tell(&person.app, &person.context, session).await?;
-    }
-    Ok(())
 }
 
 /// What ends every session of this person but the one of this page, and the tokens that end with

@@ -189,8 +189,9 @@ async fn write(
     let detail = json!({ "target": target });
     let event = event(caller, "revocation.added", "revocation".to_owned(), detail);
     let farewell = then.farewell(app, &caller.context).await?;
-    operations::write(&*app.store, then.into_effects().audit(event)).await?;
-    app.directory.catch_up(caller.context.now).await?;
+    let effects = farewell.with(then.into_effects()).audit(event);
+    operations::write(&*app.store, effects).await?;
     farewell.send(app);
+    app.directory.catch_up(caller.context.now).await?;
     Ok(())
 }

@@ -174,7 +174,7 @@ pub(crate) async fn change<R: Resource>(
         let mut then = R::consequences(app, caller, before, Some(&after)).await?;
         further(before, &mut then);
         let farewell = then.farewell(app, &caller.context).await?;
-        let more = then.effects;
+        let more = farewell.with(then.effects);
         let detail = json!({ "before": R::view(before), "after": R::view(&after) });
         let event = event(caller, kind, subject::<R>(&after), detail);
         let expect = Expect::Version(found.version);
@@ -229,7 +229,7 @@ pub(crate) async fn delete<R: Resource>(
         within_rights::<R>(app, caller, &found.value).await?;
         let then = R::consequences(app, caller, &found.value, None).await?;
         let farewell = then.farewell(app, &caller.context).await?;
-        let more = then.effects;
+        let more = farewell.with(then.effects);
         let hanging = R::hanging(app, &found.value).await?;
         let detail = json!({ "before": R::view(&found.value), "after": null });
         let event =

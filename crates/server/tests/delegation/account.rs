@@ -287,3 +287,62 @@ async fn sec_039_a_language_that_was_chosen_stays() {
     assert_eq!(posted(&anna, "/account/language", &[("language", "xx")]).await.status, 404);
     world.server.stop().await;
 }
+
+#[tokio::test]
+async fn sec_136_recent_activity_is_ones_own_log_in_safe_words_page_by_page() {
+    let world = World::new().await;
+    let anna = world.browser();
+    let seen = anna.open("/account").await;
+    let form = seen.form("login-form");
+    anna.submit(&form, &[("username", "anna"), ("password", "wrong"), ("next", "on")]).await;
+    let fields = [("username", "anna"), ("password", PASSWORD), ("next", "on")];
+    anna.submit(&form, &fields).await;
+    let seen = anna.open(&world.request(&[])).await;
+    let seen = world.agree(&anna, &seen).await;
+    assert_eq!(world.redeem(&seen.answer()["code"]).await.status, StatusCode::OK);
+    posted(&anna, "/account/password", &[("current", PASSWORD), ("new", NEW), ("again", NEW)])
+        .await;
+    posted(&anna, "/account/applications/withdraw", &[("client", "shop")]).await;
+    // Failures are written with others, a moment later.
+    let log = "/api/v1/audit?kind=token.issued";
+    for _ in 0..100 {
+        if world.server.get(log, &world.admin).await.text.contains("sign_in.failed") {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    let page = anna.open("/account/activity").await;
+    for words in [
+        "Signed in",
+        "Failed attempt to sign in",
+        "Password changed",
+        "Access allowed",
+        "Access used",
+        "Access withdrawn",
+        "Shoe shop",
+        "127.0.0.1",
+    ] {
+        assert!(page.text.contains(words), "{words}: {}", page.text);
+    }
+    for raw in ["sign_in.failed", "usr_", "decision", "Wrong"] {
+        assert!(!page.text.contains(raw), "{raw}: {}", page.text);
+    }
+    // Nobody sees what another did.
+    let bert = signed_in(&world, "bert", PASSWORD).await;
+    let other = bert.open("/account/activity").await;
+    assert!(other.text.contains("Signed in") && !other.text.contains("Shoe shop"));
+
+    for n in 0..40 {
+        posted(&anna, "/account/profile", &[("name", &format!("Anna {n}"))]).await;
+    }
+    let first = anna.open("/account/activity").await;
+    assert!(first.text.contains("Profile changed") && !first.text.contains("Access allowed"));
+    let at = first.text.find("/account/activity?before=").expect("there is more");
+    let link = first.text[at..].split('"').next().unwrap().to_owned();
+    let second = anna.open(&link).await;
+    assert!(second.text.contains("Access allowed") && second.text.contains("Failed attempt"));
+    // SEC-165: a place in the log is good for its person only; with another one there is the first page.
+    let borrowed = bert.open(&link).await;
+    assert!(!borrowed.text.contains("Access allowed"), "{}", borrowed.text);
+    world.server.stop().await;
+}

@@ -2,8 +2,8 @@
 
 use crate::tests::support::{Address, Schema, client, url};
 use crate::{
-    ConnectError, PostgresStore, attempts, audit, changes, documents, grants, groups, revocations,
-    sessions, single_use, used,
+    ConnectError, PostgresStore, attempts, audit, changes, documents, grants, groups, outbox,
+    revocations, sessions, single_use, used,
 };
 
 #[tokio::test]
@@ -18,6 +18,7 @@ async fn every_statement_fits_the_migrated_schema() {
         .chain(grants::ALL_SQL)
         .chain(sessions::ALL_SQL)
         .chain(single_use::ALL_SQL)
+        .chain(outbox::ALL_SQL)
         .chain(attempts::ALL_SQL)
         .chain(used::ALL_SQL)
         .chain(changes::ALL_SQL)

@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use grantor_domain::audit::AuditEvent;
+use grantor_oauth_types::id::UserId;
 
-use super::sample::{acme, event, id_at, tenant};
+use super::sample::{acme, event, id, id_at, tenant};
 use crate::audit::{Broken, FirstBad, Repeated, events_of, verify_chain};
 use crate::operations::write;
-use crate::{AuditQuery, AuditRow, CheckpointSigner, Effect, Effects, Store};
+use crate::{AuditQuery, AuditRow, CheckpointSigner, Effect, Effects, PersonQuery, Store};
 
 fn query() -> AuditQuery {
     AuditQuery { tenant: None, after: 0, chain: false, kind: None, since: None, limit: 1_000 }
@@ -208,4 +209,39 @@ pub async fn sec_190_no_event_is_missing_from_the_chain(store: Arc<dyn Store>) {
     let mut written = ids.lock().unwrap().clone();
     written.sort_unstable();
     assert_eq!(linked, written);
+}
+
+/// Of one person and tenant, also from inside a batch; not what is issued all day.
+pub async fn sec_136_a_person_finds_her_own_events_newest_first(store: Arc<dyn Store>) {
+    let (jane, joe): (UserId, UserId) = (id(), id());
+    let by = |user: UserId, kind: &str| AuditEvent {
+        actor: format!("user:{user}"),
+        ..event(&acme(), kind)
+    };
+    let opened = by(jane, "session.opened");
+    let about = AuditEvent { subject: Some(format!("user/{jane}")), ..by(joe, "user.changed") };
+    remember(&*store, &[opened.clone(), by(joe, "session.opened")]).await;
+    let issued = by(jane, "token.issued");
+    let failed = by(jane, "sign_in.failed");
+    let batches = [vec![issued.clone().into(), failed.clone().into()], vec![issued.into()]];
+    for batch in batches {
+        write(&*store, Effect::AuditBatch(batch).into()).await.unwrap();
+    }
+    let other = AuditEvent { tenant: tenant("other"), ..by(jane, "session.opened") };
+    remember(&*store, &[other, about.clone()]).await;
+    let find = |user, before, limit| {
+        let query = PersonQuery { tenant: acme(), user, before, limit };
+        let store = Arc::clone(&store);
+        async move { store.audit_of(&query).await.unwrap() }
+    };
+    let rows = find(jane, None, 9).await;
+    let events: Vec<Vec<AuditEvent>> =
+        rows.iter().map(|row| events_of(&row.body).unwrap()).collect();
+    assert_eq!(events.len(), 3);
+    assert_eq!((&events[0][..], &events[2][..]), (&[about][..], &[opened][..]));
+    assert!(events[1].contains(&failed));
+    assert_eq!(find(jane, Some(rows[1].seq), 9).await, rows[2..]);
+    assert_eq!(find(jane, None, 1).await, rows[..1]);
+    assert_eq!(find(joe, None, 9).await.len(), 2);
+    assert_eq!(find(id(), None, 9).await, []);
 }

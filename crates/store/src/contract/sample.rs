@@ -7,11 +7,12 @@ use grantor_domain::audit::{AuditEvent, AuditOutcome};
 use grantor_domain::document::{At, Document as _, DocumentKey, Kind, StoredDocument};
 use grantor_domain::grant::{Grant, RefreshState};
 use grantor_domain::group::{Group, Member, MemberRef};
+use grantor_domain::outbox::{Message, Notice};
 use grantor_domain::pushed::PushedRequest;
 use grantor_domain::revocation::{Revocation, Target};
 use grantor_domain::session::{AuthMethod, Session};
 use grantor_domain::single_use::SingleUse;
-use grantor_oauth_types::id::{GroupId, Id, UserId};
+use grantor_oauth_types::id::{GroupId, Id, SessionId, UserId};
 use grantor_oauth_types::name::{ClientId, RealmName, TenantName};
 use grantor_oauth_types::scope::Scopes;
 use jiff::{SignedDuration, Timestamp};
@@ -182,4 +183,15 @@ pub fn event(tenant: &TenantName, kind: &str) -> AuditEvent {
         address: None,
         detail: serde_json::json!({ "why": ["because"], "n": 1 }),
     }
+}
+
+/// A message that is due then.
+pub fn notice(tenant: &TenantName, number: u8, due: Timestamp) -> Notice {
+    let message = Message::Logout {
+        client: ClientId::parse("shop").unwrap(),
+        user: UserId::new(1, [number; 10]),
+        sub: Some("jane".to_owned()),
+        session: SessionId::new(2, [number; 10]),
+    };
+    Notice { due, ..Notice::new(tenant.clone(), [number; 16], message, at(0)) }
 }

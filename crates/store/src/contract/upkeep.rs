@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use grantor_domain::document::{DocumentKey, Kind};
+use grantor_domain::outbox::Notice;
 use grantor_domain::session::Session;
 use grantor_domain::single_use::SingleUse;
 use grantor_domain::throttle::Attempts;
@@ -10,8 +11,8 @@ use grantor_oauth_types::id::{GroupId, UserId};
 use jiff::{SignedDuration, Timestamp};
 
 use super::sample::{
-    acme, at, document, event, grant, group, id, pushed, put, put_group, revocation, session,
-    tenant,
+    acme, at, document, event, grant, group, id, notice, pushed, put, put_group, revocation,
+    session, tenant,
 };
 use crate::operations::{judge, use_once, write};
 use crate::{Claim, DumpRow, Effect, Effects, Expect, PURGE_AFTER, Store, StoreError, UsedKind};
@@ -39,6 +40,8 @@ pub async fn rel_005_only_what_is_over_is_purged(store: Arc<dyn Store>) {
             ..pushed(&acme(), [1; 16])
         })))
         .and(Effect::OpenSingleUse(Box::new(pushed(&acme(), [2; 16]))))
+        .and(Effect::Notify(Box::new(Notice { expires: at(0), ..notice(&acme(), 1, at(0)) })))
+        .and(Effect::Notify(Box::new(notice(&acme(), 2, at(0)))))
         .audit(event(&acme(), "stays"));
     for _ in 0..5 {
         old.id = id();
@@ -49,7 +52,7 @@ pub async fn rel_005_only_what_is_over_is_purged(store: Arc<dyn Store>) {
     let soon = at(0) + PURGE_AFTER - SignedDuration::from_secs(1);
     assert_eq!(store.purge(soon, 100).await.unwrap(), 0, "clocks differ");
     let later = at(0) + PURGE_AFTER + SignedDuration::from_secs(2);
-    assert_eq!(store.purge(later, 3).await.unwrap(), 8, "three grants, and one of each else");
+    assert_eq!(store.purge(later, 3).await.unwrap(), 9, "three grants, and one of each else");
     assert_eq!(store.purge(later, 3).await.unwrap(), 2);
     assert_eq!(store.purge(later, 3).await.unwrap(), 0);
 
@@ -108,6 +111,7 @@ async fn fill(store: &dyn Store) -> UserId {
         .and(Effect::PutSession(Box::new(session(&acme(), user))))
         .and(Effect::OpenSingleUse(Box::new(pushed(&acme(), [1; 16]))))
         .and(Effect::Spend(Box::new(pushed(&acme(), [1; 16])), at(2)))
+        .and(Effect::Notify(Box::new(notice(&acme(), 1, at(3)))))
         .and(Effect::MarkUsed(UsedKind::AssertionJti, b"jti".to_vec(), at(10)))
         .and(Effect::SetAttempts(acme(), "bob".to_owned(), attempts(5)))
         .and(Effect::Revoke(Box::new(revocation(&acme(), "shop"))))

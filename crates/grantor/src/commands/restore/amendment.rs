@@ -149,7 +149,7 @@ impl Amendment {
         }
         for event in std::mem::take(&mut self.events) {
             self.audit += 1;
-            let AuditEntry { tenant, first, last, kind, body } = AuditEntry::single(&event);
+            let AuditEntry { tenant, first, last, kind, body, .. } = AuditEntry::single(&event);
             let seq = self.audit;
             rest.push(Record::Audit(AuditRecord { seq, tenant, first, last, kind, body }));
         }
