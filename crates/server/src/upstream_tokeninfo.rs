@@ -143,10 +143,7 @@ impl Upstream {
 
 /// An answer about this token and no other; that it is about it need not be said.
 fn read(body: &[u8], token: &str) -> Option<Map<String, Value>> {
-    let mut said = match serde_json::from_slice(body).ok()? {
-        Value::Object(said) => said,
-        _ => return None,
-    };
+    let Value::Object(mut said) = serde_json::from_slice(body).ok()? else { return None };
     match said.get("access_token") {
         None => {
             said.insert("access_token".to_owned(), token.into());

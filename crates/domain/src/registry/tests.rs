@@ -88,8 +88,8 @@ fn what_is_wrong_with_a_tenant() {
         ("idle ≤ absolute",    &|t| t.settings.refresh_idle_seconds = 90 * 86_400 + 1, &["/settings/refresh_idle_seconds"]),
         ("SEC-062 grace",      &|t| t.settings.refresh_grace_seconds = 301, &["/settings/refresh_grace_seconds"]),
         ("consent",            &|t| t.settings.consent_seconds = 59, &["/settings/consent_seconds"]),
-        ("upstream",           &|t| t.settings.upstream_tokeninfo = upstream("http://a.b/", 60), &["/settings/upstream_tokeninfo/url"]),
-        ("upstream",           &|t| t.settings.upstream_tokeninfo = upstream("https://u:p@a.b/", 61), &["/settings/upstream_tokeninfo/url", "/settings/upstream_tokeninfo/cache_seconds"]),
+        ("upstream",           &|t| t.settings.upstream_tokeninfo = Some(upstream("http://a.b/", 60)), &["/settings/upstream_tokeninfo/url"]),
+        ("upstream",           &|t| t.settings.upstream_tokeninfo = Some(upstream("https://u:p@a.b/", 61)), &["/settings/upstream_tokeninfo/url", "/settings/upstream_tokeninfo/cache_seconds"]),
         ("rotation",           &|t| t.settings.key_rotation_seconds = 60, &["/settings/key_rotation_seconds", "/settings/key_rotation_seconds"]),
         ("published ahead",    &|t| t.settings.key_publish_ahead_seconds = 8 * 86_400, &["/settings/key_publish_ahead_seconds"]),
         ("salt",               &|t| t.settings.revocation_salt.clear(), &["/settings/revocation_salt"]),
@@ -329,7 +329,7 @@ fn sec_152_an_update_is_judged_as_the_whole_that_it_makes() {
     assert_eq!(least.compat, crate::client::Compat::default());
 }
 
-fn upstream(url: &str, cache_seconds: u32) -> Option<crate::tenant::UpstreamTokenInfo> {
+fn upstream(url: &str, cache_seconds: u32) -> crate::tenant::UpstreamTokenInfo {
     let (url, timeout_milliseconds) = (url.to_owned(), 1_000);
-    Some(crate::tenant::UpstreamTokenInfo { url, cache_seconds, timeout_milliseconds })
+    crate::tenant::UpstreamTokenInfo { url, cache_seconds, timeout_milliseconds }
 }

@@ -148,8 +148,9 @@ pub fn consent_page(
         other_account: Some(step(context, app, "/account-choice", transaction)),
         scopes: shown.map(|question| scope(&context.tenant, question, tag)).collect(),
         offline: asked.iter().any(|question| question.scope.as_str() == "offline_access"),
-        remembered_days: with_asking(context, open, transaction, |asking| asking.shortest())
-            .map(|seconds| seconds.div_ceil(86_400)),
+        remembered_days: with_asking(context, open, transaction, |asking| {
+            asking.shortest().map(|seconds| seconds.div_ceil(86_400))
+        }),
     }
     .page(shell)
 }

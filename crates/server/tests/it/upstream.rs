@@ -1,8 +1,6 @@
 //! Another token info service, asked about what is not ours (compatibility check 16); and neighbours that
 //! are slow or gone (REL-037).
 
-use std::time::{Duration, Instant};
-
 use grantor_testkit::{Answer, TestServer};
 use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
@@ -137,7 +135,7 @@ async fn rel_037_a_neighbour_that_never_answers_takes_nobody_elses_time() {
     let server = host.server().await;
     let port = black_hole().await;
     let slow = format!("https://localhost:{port}/info");
-    asks(&server, &json!({ "url": slow, "timeout_milliseconds": 300 })).await;
+    asks(&server, &json!({ "url": slow, "timeout_milliseconds": 3_000 })).await;
     let admin = server.admin_token().await;
 
     let asking: Vec<_> = (0..40)
@@ -148,11 +146,10 @@ async fn rel_037_a_neighbour_that_never_answers_takes_nobody_elses_time() {
         })
         .collect();
     // While they wait, whoever needs no neighbour waits for nobody.
-    let began = Instant::now();
     for _ in 0..5 {
         assert_eq!(tokeninfo(&server, &admin).await.status, StatusCode::OK);
     }
-    let alone = began.elapsed();
+    assert!(asking.iter().any(|asked| !asked.is_finished()), "nobody waited for the neighbour");
     let mut answers = Vec::new();
     for asked in asking {
         answers.push(asked.await.unwrap());
@@ -160,13 +157,10 @@ async fn rel_037_a_neighbour_that_never_answers_takes_nobody_elses_time() {
     assert!(answers.iter().all(|status| [429, 502, 504].contains(status)), "{answers:?}");
     assert!(answers.contains(&504), "some waited their time: {answers:?}");
     assert!(answers.contains(&429), "no more than a few wait at once: {answers:?}");
-    assert!(alone < Duration::from_secs(2), "{alone:?}");
 
-    // It has its rest: nobody waits for it at all.
-    let began = Instant::now();
+    // It has its rest: nobody waits for it at all, or the answer would be 504.
     let resting = tokeninfo(&server, OPAQUE).await;
     assert_eq!(resting.status, StatusCode::BAD_GATEWAY, "{}", resting.text);
     assert_eq!(resting.header("retry-after"), "1");
-    assert!(began.elapsed() < Duration::from_millis(300), "{:?}", began.elapsed());
     server.stop().await;
 }
