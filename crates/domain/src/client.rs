@@ -13,6 +13,7 @@ use grantor_oauth_types::name::{ApplicationId, ClientId, RealmName, TenantName};
 use grantor_oauth_types::response_type::ResponseType;
 use grantor_oauth_types::scope::Scopes;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, Kind};
@@ -143,7 +144,7 @@ pub enum TokenFormat {
 }
 
 /// The switches of weaker behaviour, each with its fence (`security.md` N). All are off.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Compat {
@@ -166,6 +167,17 @@ pub struct Compat {
     /// Name and password posted to the authorization endpoint, as Plan B takes them (the realm must
     /// have `password_grant`, for the program that posts sees the password)
     pub sign_in_by_post: bool,
+    /// Request objects as OIDC Core §6.1 has them: without `exp`, `iss` and `aud`, and completed by
+    /// what stands beside them (SEC-032)
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub core_request_object: bool,
+    /// `id_token`s that nobody signed, for clients that get them from the token endpoint alone
+    /// (OIDC Core §2, SEC-073)
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unsigned_id_token: bool,
+    /// Client assertions for the token endpoint's address, or for several audiences (SEC-057)
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub assertion_audience: bool,
 }
 
 impl Client {

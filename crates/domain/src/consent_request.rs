@@ -62,9 +62,8 @@ pub fn judge(asking: &Asking<'_>, now: Timestamp) -> Verdict {
     }
     let unsettled =
         |scope: &&&Scope| needs_consent(scope) && asking.remembered(scope, now).is_none();
-    let first = asking.again || asking.not_assured();
     let any = asking.scopes.iter().any(|scope| needs_consent(scope));
-    if any && (first || asking.scopes.iter().any(|scope| unsettled(&scope))) {
+    if any && (asking.is_new_each_time() || asking.scopes.iter().any(|scope| unsettled(&scope))) {
         return Verdict::Ask(asking.questions(now));
     }
     let refused = |scope: &&&Scope| asking.remembered(scope, now) == Some(ConsentStatus::Denied);
@@ -84,9 +83,13 @@ fn is_optional(scope: &Scope) -> bool {
 }
 
 impl Asking<'_> {
-    /// SEC-042: who can be anybody is asked for each time.
-    fn not_assured(&self) -> bool {
-        !self.client.is_confidential() && self.on_device && !self.client.consent_bypass
+    /// Whether the question is put whatever is remembered: the request wants it, the client is
+    /// registered so, or anybody could be that client (SEC-042).
+    fn is_new_each_time(&self) -> bool {
+        let anybody = !self.client.is_confidential() && self.on_device;
+        self.again
+            || self.client.authorization.ask_every_time
+            || (anybody && !self.client.consent_bypass)
     }
 
     /// What was decided and counts now. A withdrawal does not: it ended what was, and a new request

@@ -6,6 +6,7 @@ use grantor_oauth_types::revocation_feed::DEFAULT_SALT;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::client::Compat;
 use crate::document::{Document, Kind};
 use crate::look::Look;
 use crate::realm::Realm;
@@ -57,6 +58,13 @@ pub struct TenantSettings {
     /// Whether clients may register themselves, and with what (RFC 7591)
     #[schemars(with = "String")]
     pub registration: RegistrationPolicy,
+    /// How many clients one initial access token registers; 1 to 100 (SEC-151)
+    #[serde(skip_serializing_if = "is_default_uses")]
+    pub registration_token_uses: u32,
+    /// The switches of weaker behaviour that a client which registers itself gets, where it has use
+    /// for them: for tests of conformance
+    #[serde(skip_serializing_if = "is_off")]
+    pub registration_compat: Compat,
     /// Which algorithm signs access tokens unless a client says otherwise
     #[schemars(with = "String")]
     pub signing_alg: Algorithm,
@@ -118,6 +126,20 @@ fn is_a_year(seconds: &u32) -> bool {
     *seconds == YEAR
 }
 
+/// How many clients an initial access token registers, unless the tenant says otherwise.
+const REGISTRATION_TOKEN_USES: u32 = 1;
+
+/// An older version of the program, which does not know the setting, can read what leaves it alone.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_default_uses(uses: &u32) -> bool {
+    *uses == REGISTRATION_TOKEN_USES
+}
+
+/// The same, for the switches.
+fn is_off(compat: &Compat) -> bool {
+    *compat == Compat::default()
+}
+
 /// An older version of the program, which does not know looks, can read what has none.
 fn is_default(look: &Look) -> bool {
     *look == Look::default()
@@ -177,6 +199,8 @@ impl Default for TenantSettings {
             session_absolute_seconds: 12 * 3_600,
             session_remember_seconds: 30 * 86_400,
             registration: RegistrationPolicy::Off,
+            registration_token_uses: REGISTRATION_TOKEN_USES,
+            registration_compat: Compat::default(),
             signing_alg: Algorithm::Es256,
             key_rotation_seconds: 30 * 86_400,
             key_publish_ahead_seconds: 3_600,

@@ -1,5 +1,7 @@
 //! Making `id_token`s, and whatever else is signed and encrypted for one client.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use grantor_crypto::alg::Algorithm;
 use grantor_crypto::jwe::{EncryptionKey, encrypt};
 use grantor_domain::claims::{ClaimsRequest, Wanted, release};
@@ -66,8 +68,19 @@ pub async fn make(
         beside: about.beside,
         claims: release(about.user, wanted),
     };
+    if client.compat.unsigned_id_token {
+        // No algorithm, so no hash of it (OIDC Core §3.1.3.6: optional from the token endpoint).
+        return Ok(unsigned(&IdToken { beside: Beside::default(), ..token }.to_jwt_payload()));
+    }
     let signed = sign(view, alg, &token.to_jwt_payload(), now)?;
     seal(app, client, client.openid.id_token_encryption, signed).await
+}
+
+/// A JWT that nobody signed, for whoever registered `none` (OIDC Core §2, RFC 7519 §6); nothing of
+/// ours reads it back.
+fn unsigned(payload: &[u8]) -> String {
+    let part = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    format!("{}.{}.", part(br#"{"alg":"none","typ":"JWT"}"#), part(payload))
 }
 
 /// Who a person is to a client: the same everywhere, or each sector another name that only we can

@@ -51,6 +51,11 @@ pub fn document(
     // What a client can be registered for: a key that is missing is made then.
     let mut signing = Client::OFFERED_ALGS.to_vec();
     signing.extend(keys.algorithms(now).into_iter().filter(|a| !Client::OFFERED_ALGS.contains(a)));
+    // `none` only where a client that registers itself can have it (trap 44).
+    let compat = tenant.settings.registration_compat;
+    let and_none = |algs: Vec<String>, none: bool| -> Vec<String> {
+        algs.into_iter().chain(none.then(|| "none".to_owned())).collect()
+    };
     // What is assigned or depends on membership concerns only those who know it already.
     let open = |rule: &GrantRule| {
         matches!(rule, GrantRule::Owner | GrantRule::Always | GrantRule::Identity)
@@ -73,7 +78,10 @@ pub fn document(
         request_parameter_supported: Some(true),
         request_uri_parameter_supported: Some(true),
         require_request_uri_registration: Some(true),
-        request_object_signing_alg_values_supported: strings(&Algorithm::ALL),
+        request_object_signing_alg_values_supported: and_none(
+            strings(&Algorithm::ALL),
+            compat.unsigned_request,
+        ),
         prompt_values_supported: strings(Prompt::ALL),
         acr_values_supported: vec![Level::Single.acr().to_owned()],
         ui_locales_supported: Language::ALL.iter().map(|l| l.tag().to_owned()).collect(),
@@ -92,7 +100,10 @@ pub fn document(
         introspection_endpoint_auth_methods_supported: confidential(),
         revocation_endpoint_auth_methods_supported: methods(),
         subject_types_supported: strings(SubjectType::ALL),
-        id_token_signing_alg_values_supported: strings(&signing),
+        id_token_signing_alg_values_supported: and_none(
+            strings(&signing),
+            compat.unsigned_id_token,
+        ),
         id_token_encryption_alg_values_supported: strings(&KeyManagement::ALL),
         id_token_encryption_enc_values_supported: strings(&ContentEncryption::ALL),
         userinfo_endpoint: at("/oauth2/userinfo"),

@@ -72,6 +72,8 @@ pub enum UsedKind {
     AssertionJti,
     /// The one-time secret of the first administrator (SEC-168)
     Bootstrap,
+    /// A use of an initial access token (SEC-151)
+    Registration,
 }
 
 impl UsedKind {
@@ -80,6 +82,7 @@ impl UsedKind {
         match self {
             Self::AssertionJti => "assertion_jti",
             Self::Bootstrap => "bootstrap",
+            Self::Registration => "registration",
         }
     }
 }

@@ -31,6 +31,9 @@ pub struct AuthorizationSettings {
     /// The one algorithm its request objects may be signed with
     #[schemars(with = "Option<String>")]
     pub request_object_signing_alg: Option<Algorithm>,
+    /// Whether it registered `none` as that algorithm: then no other counts
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub request_object_unsigned: bool,
     /// How its authorization responses are signed, where it asks for that (JARM)
     #[schemars(with = "Option<String>")]
     pub authorization_signed_response_alg: Option<Algorithm>,
@@ -44,6 +47,9 @@ pub struct AuthorizationSettings {
     pub default_acr_values: Vec<String>,
     /// Where somebody else can send a person to begin to sign in
     pub initiate_login_uri: Option<String>,
+    /// Whether its users are asked each time, whatever they agreed to before
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ask_every_time: bool,
 }
 
 /// What the client is told of people, and in which form.

@@ -16,6 +16,9 @@ use crate::params::{ParamError, Params};
 /// (SEC-057).
 const LONGEST_LIFE: i64 = 300;
 
+/// Where the token endpoint is, below the issuer.
+const TOKEN_ENDPOINT: &str = "/oauth2/token";
+
 /// Leeway for clocks, in seconds (SEC-087).
 const LEEWAY: i64 = 30;
 
@@ -63,9 +66,7 @@ impl Assertion {
         if all.iss.as_deref() != own || all.sub.as_deref() != own {
             return Err(refused("iss and sub are the client_id"));
         }
-        // One string, the issuer: an array or another URL would let a hostile server relay it.
-        let for_us = matches!(&all.aud, Some(AudienceClaim::One(aud)) if aud == context.issuer);
-        if !for_us {
+        if !is_for_us(all.aud.as_ref(), client, context.issuer) {
             return Err(refused("aud is the issuer, as a single string"));
         }
         let exp = all.exp.ok_or(refused("exp is missing"))?;
@@ -111,6 +112,20 @@ impl Assertion {
             }
         }
         Err(ClientRefusal::WrongKey)
+    }
+}
+
+/// One string, the issuer: an array or another URL would let a hostile server relay it. A client that
+/// is switched to the older rule (`compat.assertion_audience`) may name the token endpoint, and
+/// others besides (OIDC Core §9, RFC 7523 §3; trap 58).
+fn is_for_us(aud: Option<&AudienceClaim>, client: &Client, issuer: &str) -> bool {
+    let endpoint = || format!("{issuer}{TOKEN_ENDPOINT}");
+    match aud {
+        Some(AudienceClaim::One(aud)) if aud == issuer => true,
+        Some(aud) if client.compat.assertion_audience => {
+            aud.contains(issuer) || aud.contains(&endpoint())
+        }
+        _ => false,
     }
 }
 

@@ -109,6 +109,16 @@ fn a_bypass_is_no_question_unless_the_client_itself_wants_one() {
 }
 
 #[test]
+fn a_client_that_is_registered_so_is_asked_for_each_time() {
+    let mut world = World::new();
+    world.remember("email", ConsentStatus::Approved, LATER);
+    assert_eq!(names(&world.judged("email")), "settled: email");
+    world.client.authorization.ask_every_time = true;
+    assert_eq!(names(&world.judged("email")), "ask: email");
+    assert_eq!(names(&world.judged("auth-none")), "settled: auth-none");
+}
+
+#[test]
 fn a_selector_alone_is_nothing_to_agree_to() {
     assert_eq!(names(&World::new().judged("auth-none")), "settled: auth-none");
 }

@@ -7,8 +7,8 @@ use super::{Flaws, Reason};
 /// The longest name of a thing, in characters.
 pub(super) const NAME: usize = 128;
 
-/// The longest name of a client: it is shown to people who decide (SEC-043).
-pub(super) const CLIENT_NAME: usize = 64;
+/// The longest name of a client. People who decide are shown 64 characters of it (SEC-043).
+pub(super) const CLIENT_NAME: usize = 200;
 
 /// The longest description, in characters.
 pub(super) const TEXT: usize = 4_000;

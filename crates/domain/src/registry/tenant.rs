@@ -11,6 +11,9 @@ use crate::realm::Realm;
 use crate::scope::Scope;
 use crate::tenant::{Tenant, TenantSettings, UpstreamTokenInfo};
 
+/// The most clients that one initial access token registers (SEC-151).
+const MOST_USES: u32 = 100;
+
 impl Entry for Tenant {
     fn wants(&self) -> Vec<Want> {
         Vec::new()
@@ -45,6 +48,8 @@ fn check_settings(settings: &TenantSettings, flaws: &mut Flaws) {
         session_absolute_seconds,
         session_remember_seconds,
         registration: _,
+        registration_token_uses: uses,
+        registration_compat: _,
         signing_alg: _,
         key_rotation_seconds: rotation,
         key_publish_ahead_seconds: ahead,
@@ -65,6 +70,7 @@ fn check_settings(settings: &TenantSettings, flaws: &mut Flaws) {
             Reason::Form(expects),
         );
     }
+    flaws.range(&at("registration_token_uses"), *uses, 1, MOST_USES);
     let access = at("access_token_seconds");
     flaws.range(&access, *access_token_seconds, 1, LONGEST_DEFAULT_ACCESS);
     flaws.range(&at("refresh_absolute_seconds"), *absolute, 1, LONGEST_GRANT);

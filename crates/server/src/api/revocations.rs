@@ -183,7 +183,7 @@ async fn revoke_client(app: &App, caller: &Caller, id: &ClientId) -> Result<(), 
 async fn write(
     app: &App,
     caller: &Caller,
-    then: Consequences,
+    mut then: Consequences,
     target: Value,
 ) -> Result<(), Problem> {
     let detail = json!({ "target": target });

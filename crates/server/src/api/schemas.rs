@@ -63,36 +63,8 @@ pub(crate) struct MemberShape {
     source: Option<String>,
 }
 
-/// Weaker behaviour that old peers need; see `grantor_domain::client::Compat`.
-#[derive(ToSchema)]
-#[schema(as = Compat)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
-pub(crate) struct CompatShape {
-    /// The password grant (the realm must allow it too)
-    #[schema(required = false)]
-    password_grant: bool,
-    /// Id and secret in Basic need not be form-encoded
-    #[schema(required = false)]
-    basic_raw: bool,
-    /// Basic or body, whichever
-    #[schema(required = false)]
-    any_secret_method: bool,
-    /// Tokens from the authorization endpoint
-    #[schema(required = false)]
-    implicit: bool,
-    /// Redirects to `http://localhost`, any port
-    #[schema(required = false)]
-    localhost_redirect: bool,
-    /// Authorization requests without PKCE, for confidential clients
-    #[schema(required = false)]
-    pkce_optional: bool,
-    /// PKCE with the method `plain`
-    #[schema(required = false)]
-    pkce_plain: bool,
-    /// Request objects with the algorithm `none`
-    #[schema(required = false)]
-    unsigned_request: bool,
-}
+/// See `grantor_domain::client::Compat`.
+pub(crate) type CompatShape = Shape<grantor_domain::client::Compat>;
 
 /// The policy of a tenant; see `grantor_domain::tenant::TenantSettings`.
 pub(crate) type TenantSettings = Shape<grantor_domain::tenant::TenantSettings>;

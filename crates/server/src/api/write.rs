@@ -12,7 +12,8 @@ use grantor_domain::tenant::Tenant;
 use grantor_oauth_types::id::UserId;
 use grantor_oauth_types::name::ClientId;
 use grantor_store::{
-    Claim, Claimed, Documents as _, Effect, Effects, Expect, Found, StoreError, operations,
+    Claim, Claimed, Documents as _, Effect, Effects, Expect, Found, GrantQuery, StoreError,
+    operations,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -29,6 +30,9 @@ use crate::revoke::remembered_until;
 
 /// How often a change without precondition is tried again when somebody was faster.
 const TRIES: usize = 5;
+
+/// How many grants are looked through at once.
+const GRANTS_AT_ONCE: usize = 500;
 
 /// What follows from a change beside the change itself.
 #[derive(Clone, Debug, Default)]
@@ -47,11 +51,41 @@ impl Consequences {
     /// What the clients of those who are signed out by it will be told (SEC-131). To be made before
     /// the change, and sent behind it.
     pub(crate) async fn farewell(
-        &self,
+        &mut self,
         app: &App,
         context: &Context,
     ) -> Result<Farewell, StoreError> {
+        for user in self.ended.clone() {
+            self.end_pairwise(app, context, user).await?;
+        }
         Farewell::of_users(app, context, &self.ended).await
+    }
+
+    /// The tokens that name a user as only one sector knows her: they end by their grants.
+    async fn end_pairwise(
+        &mut self,
+        app: &App,
+        context: &Context,
+        user: UserId,
+    ) -> Result<(), StoreError> {
+        let tenant = &context.tenant.tenant;
+        let (client, before) = (None, None);
+        let (name, limit) = (tenant.name.clone(), GRANTS_AT_ONCE);
+        let mut query = GrantQuery { tenant: name, user: Some(user), client, before, limit };
+        loop {
+            let found = app.store.grants(&query).await?;
+            for grant in found.iter().filter(|g| g.ended.is_none() && context.now < g.expires) {
+                let entry = app.directory.client(&tenant.name, &grant.client).await?;
+                if entry.is_some_and(|entry| entry.client().pairwise_sector().is_some()) {
+                    let target = Target::grant(&tenant.settings.revocation_salt, grant.id);
+                    self.revoke(revocation(tenant, target, context.now));
+                }
+            }
+            query.before = found.last().map(|grant| grant.id);
+            if found.len() < GRANTS_AT_ONCE {
+                return Ok(());
+            }
+        }
     }
 
     /// Something more to write.
@@ -215,6 +249,18 @@ async fn put<E: Entry>(
     Ok(app.directory.catch_up(now).await?)
 }
 
+/// Whether a thing could be made as it is; writes nothing.
+pub(crate) async fn check<E: Entry>(app: &App, caller: &Caller, entity: &E) -> Result<(), Problem> {
+    let claims = entity.wants().into_iter().map(claim).collect();
+    let (entity, now) = (entity.clone(), caller.context.now);
+    let judged = operations::judge(&*app.store, claims, move |claimed| {
+        let known = known(claimed, now)?;
+        entity.check(&known).map_err(|flaws| Problem::flaws(&flaws))?;
+        Ok(((), Effects::NONE))
+    });
+    Ok(judged.await?)
+}
+
 /// Deletes a thing, and what hangs on it.
 pub(crate) async fn delete<R: Resource>(
     app: &App,
@@ -227,7 +273,7 @@ pub(crate) async fn delete<R: Resource>(
         let found = app.store.find::<R::Entity>(key).await?.ok_or_else(Problem::not_found)?;
         expected.check(found.version)?;
         within_rights::<R>(app, caller, &found.value).await?;
-        let then = R::consequences(app, caller, &found.value, None).await?;
+        let mut then = R::consequences(app, caller, &found.value, None).await?;
         let farewell = then.farewell(app, &caller.context).await?;
         let more = farewell.with(then.effects);
         let hanging = R::hanging(app, &found.value).await?;

@@ -9,6 +9,7 @@ mod metadata;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Response, StatusCode};
+use grantor_crypto::digest::sha256;
 use grantor_crypto::secret::{BearerSecret, SecretKind};
 use grantor_domain::client::{Client, Registration};
 use grantor_domain::document::DocumentKey;
@@ -16,7 +17,8 @@ use grantor_domain::tenant::RegistrationPolicy;
 use grantor_oauth_types::client_auth::ClientAuthMethod;
 use grantor_oauth_types::error_code::BearerErrorCode;
 use grantor_oauth_types::name::ClientId;
-use grantor_store::Documents as _;
+use grantor_store::{Documents as _, StoreError, UsedKind, operations};
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use base64::Engine as _;
@@ -55,8 +57,8 @@ impl From<Problem> for Refusal {
     }
 }
 
-impl From<grantor_store::StoreError> for Refusal {
-    fn from(error: grantor_store::StoreError) -> Self {
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
         Self::Problem(error.into())
     }
 }
@@ -103,7 +105,7 @@ async fn register(
     body: &[u8],
 ) -> Result<Response<Body>, Refusal> {
     let context = super::context(app, here.0.clone(), peer, app.clock.now());
-    let caller = admitted(app, here, peer, headers, &context)?;
+    let (caller, initial) = admitted(app, here, peer, headers, &context)?;
     let metadata = Metadata::read(object(headers, body)?)?;
     let id = BASE64_URL_SAFE_NO_PAD.encode(grantor_crypto::random::bytes::<16>());
     let id = ClientId::parse(&format!("c_{id}")).expect("visible characters");
@@ -114,9 +116,38 @@ async fn register(
     let secret = give_secret(app, &mut client, context.now);
     let token = BearerSecret::mint(SecretKind::RegistrationToken);
     client.registration = Some(Registration { token: token.digest(), at: context.now });
+    if let Some(initial) = initial {
+        // What is refused is no use of it.
+        write::check(app, &caller, &client).await?;
+        if !initial.spend(app, &context).await? {
+            return Err(Refusal::Bearer(Some(BearerErrorCode::InvalidToken)));
+        }
+    }
     write::create::<Clients>(app, &caller, &client).await?;
     let answer = described(&client, &context, secret.as_deref(), Some(&token));
     Ok(private(StatusCode::CREATED, &answer))
+}
+
+/// An initial access token that came with a registration (RFC 7591 §1.2).
+struct Initial {
+    /// The SHA-256 of its text
+    digest: [u8; 32],
+    /// When it ends, in seconds since 1970
+    exp: i64,
+}
+
+impl Initial {
+    /// SEC-151: it registers so many clients, and no more, on whatever node. `false`: it has.
+    async fn spend(&self, app: &App, context: &crate::grants::Context) -> Result<bool, StoreError> {
+        let until = Timestamp::from_second(self.exp.saturating_add(60)).unwrap_or(Timestamp::MAX);
+        for nth in 0..context.tenant.tenant.settings.registration_token_uses {
+            let mark = [&self.digest[..], &nth.to_be_bytes()].concat();
+            if operations::use_once(&*app.store, UsedKind::Registration, &mark, until).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 /// Who may register: whoever has an initial access token, or everybody where that is the policy.
@@ -126,21 +157,24 @@ fn admitted(
     peer: Peer,
     headers: &HeaderMap,
     context: &crate::grants::Context,
-) -> Result<Caller, Refusal> {
+) -> Result<(Caller, Option<Initial>), Refusal> {
     let header = authorization(headers).ok().flatten().and_then(bearer);
     match (here.0.tenant.settings.registration, header) {
         (RegistrationPolicy::Off, _) => Err(Refusal::Problem(Problem::not_found())),
         (RegistrationPolicy::Open, None) => {
-            Ok(Caller::itself(context.clone(), "registration".to_owned()))
+            Ok((Caller::itself(context.clone(), "registration".to_owned()), None))
         }
         (RegistrationPolicy::Token, None) => Err(Refusal::Bearer(None)),
-        (_, Some(token)) => {
+        (policy, Some(token)) => {
             let invalid = |_| Refusal::Bearer(Some(BearerErrorCode::InvalidToken));
             let caller = Caller::with_token(app, here, peer, token).map_err(invalid)?;
             if !caller.rights.has(ClientRegister::SCOPE) {
                 return Err(Refusal::Bearer(Some(BearerErrorCode::InsufficientScope)));
             }
-            Ok(Caller::itself(context.clone(), caller.actor))
+            let counts = policy == RegistrationPolicy::Token;
+            let initial = Initial { digest: sha256(token.as_bytes()), exp: caller.token.exp };
+            let registrant = Caller::itself(context.clone(), caller.actor);
+            Ok((registrant, counts.then_some(initial)))
         }
     }
 }

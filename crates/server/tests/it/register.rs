@@ -7,10 +7,15 @@ use serde_json::{Value, json};
 use crate::openid::with;
 
 async fn open(policy: &str) -> (TestServer, String) {
+    open_with(json!({ "registration": policy })).await
+}
+
+/// A server with these settings of its tenant.
+async fn open_with(settings: Value) -> (TestServer, String) {
     let server = TestServer::start().await;
     let admin = server.admin_token().await;
     let mut tenant = server.get("/api/v1/tenants/main", &admin).await.body;
-    tenant["settings"]["registration"] = json!(policy);
+    tenant["settings"] = with(tenant["settings"].clone(), &settings);
     let members = ["issuer", "hosts", "enabled", "settings"];
     let body: Value = members.iter().map(|m| ((*m).to_owned(), tenant[*m].clone())).collect();
     let changed = server.put("/api/v1/tenants/main", &admin, &body).await;
@@ -63,7 +68,8 @@ async fn trap_085_an_answer_says_everything_as_it_is_registered() {
 
 #[tokio::test]
 async fn trap_088_089_what_is_registered_is_kept_and_unknown_members_are_ignored() {
-    let (server, _) = open("open").await;
+    let settings = json!({ "registration": "open", "registration_compat": { "implicit": true } });
+    let (server, _) = open_with(settings).await;
     let all = json!({
         "redirect_uris": ["https://rp.example/cb", "https://rp.example/cb2?x=y"],
         "client_name": "RP", "client_name#de": "Partei", "client_uri": "https://rp.example/",
@@ -128,6 +134,9 @@ async fn trap_086_087_sec_152_what_may_not_be_registered_is_refused_with_its_cod
         (meta(json!({ "initiate_login_uri": "http://rp.example/" })),             "invalid_client_metadata"),
         (meta(json!({ "client_name": "Bank\u{202e}knaB" })),                      "invalid_client_metadata"),
         (meta(json!({ "id_token_signed_response_alg": "none" })),                 "invalid_client_metadata"),
+        (meta(json!({ "request_object_signing_alg": "none" })),                   "invalid_client_metadata"),
+        (meta(json!({ "request_object_signing_alg": "HS256" })),                  "invalid_client_metadata"),
+        (meta(json!({ "grant_types": ["authorization_code", "implicit"] })),      "invalid_client_metadata"),
         (meta(json!({ "id_token_signed_response_alg": "HS256" })),                "invalid_client_metadata"),
         (meta(json!({ "userinfo_encrypted_response_enc": "A128GCM" })),           "invalid_client_metadata"),
         (meta(json!({ "sector_identifier_uri": "https://127.0.0.1/sector" })),    "invalid_client_metadata"),
@@ -171,6 +180,86 @@ async fn sec_151_an_initial_access_token_is_asked_for_where_that_is_the_policy()
     let seen = server.get(&format!("/api/v1/clients/{id}"), &admin).await;
     assert_eq!(seen.body["redirect_uris"], least()["redirect_uris"]);
     assert_eq!(seen.body["compat"]["pkce_optional"], false);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn sec_151_an_initial_access_token_registers_so_many_clients_and_no_more() {
+    let settings = json!({ "registration": "token", "registration_token_uses": 2 });
+    let (server, _) = open_with(settings).await;
+    let initial = server.delegate("portal", &["grantor.client_register"]).await;
+    let register = |body: Value| {
+        let (server, initial) = (&server, &initial);
+        async move { server.post("/oauth2/register", initial, &body).await }
+    };
+    let bad = register(json!({ "redirect_uris": ["https://rp.example/#"] })).await;
+    assert_eq!(bad.status, StatusCode::BAD_REQUEST, "what is refused is no use of it");
+    assert_eq!(register(least()).await.status, StatusCode::CREATED);
+    // Both at once, and one is left.
+    let (one, other) = tokio::join!(register(least()), register(least()));
+    let made = [&one, &other].iter().filter(|a| a.status == StatusCode::CREATED).count();
+    assert_eq!(made, 1, "{} {}", one.text, other.text);
+    let over = register(least()).await;
+    assert_eq!(over.status, StatusCode::UNAUTHORIZED, "{}", over.text);
+    assert!(over.header("www-authenticate").contains("invalid_token"));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn trap_044_067_who_registers_himself_gets_the_switches_of_the_tenant_where_he_has_use_for_them()
+ {
+    let switches = json!({
+        "implicit": true, "pkce_optional": true, "unsigned_request": true,
+        "core_request_object": true, "unsigned_id_token": true, "assertion_audience": true,
+    });
+    let lists =
+        ["request_object_signing_alg_values_supported", "id_token_signing_alg_values_supported"];
+    let none = async |server: &TestServer| {
+        let metadata =
+            Answer::of(server.request(Method::GET, "/.well-known/openid-configuration")).await.body;
+        lists.map(|list| metadata[list].as_array().unwrap().contains(&json!("none")))
+    };
+    let (server, _) = open("open").await;
+    assert_eq!(none(&server).await, [false, false]);
+    server.stop().await;
+    let settings = json!({ "registration": "open", "registration_compat": switches });
+    let (server, admin) = open_with(settings).await;
+    assert_eq!(none(&server).await, [true, true]);
+    let compat = async |more: Value| {
+        let made = register(&server, &with(least(), &more)).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+        for (name, value) in more.as_object().unwrap() {
+            assert_eq!(made.body[name], *value, "as it was registered");
+        }
+        let id = made.body["client_id"].as_str().unwrap();
+        server.get(&format!("/api/v1/clients/{id}"), &admin).await.body["compat"].clone()
+    };
+    let plain = compat(json!({})).await;
+    for (name, on) in [
+        ("implicit", false),
+        ("pkce_optional", true),
+        ("unsigned_request", true),
+        ("core_request_object", true),
+    ] {
+        assert_eq!(plain[name], on, "{name}");
+    }
+    assert!(plain.get("unsigned_id_token").is_none() && plain.get("assertion_audience").is_none());
+    let signed = compat(json!({ "request_object_signing_alg": "RS256" })).await;
+    assert_eq!(signed["unsigned_request"], false);
+    let unsigned =
+        json!({ "request_object_signing_alg": "none", "id_token_signed_response_alg": "none" });
+    assert_eq!(compat(unsigned).await["unsigned_id_token"], true);
+    let public = compat(json!({ "token_endpoint_auth_method": "none" })).await;
+    assert_eq!(public["pkce_optional"], false);
+    let front = with(
+        least(),
+        &json!({
+            "id_token_signed_response_alg": "none", "grant_types": ["implicit"],
+            "response_types": ["id_token"],
+        }),
+    );
+    let front = register(&server, &front).await;
+    assert_eq!(front.body["error"], "invalid_client_metadata", "{}", front.text);
     server.stop().await;
 }
 

@@ -8,6 +8,7 @@ use grantor_oauth_types::error_code::TokenErrorCode;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::client::Compat;
 
 /// A client with a key, and the assertion that it signs.
 pub(super) struct Signed {
@@ -16,6 +17,7 @@ pub(super) struct Signed {
     typ: Option<&'static str>,
     claims: Value,
     method: ClientAuthMethod,
+    compat: Compat,
     /// The compact form is changed at last
     forge: fn(String) -> String,
 }
@@ -32,6 +34,7 @@ impl Signed {
                 "iat": NOW, "exp": NOW + 60,
             }),
             method: ClientAuthMethod::PrivateKeyJwt,
+            compat: Compat::default(),
             forge: |compact| compact,
         }
     }
@@ -44,7 +47,7 @@ impl Signed {
             .append_pair("client_assertion", &(self.forge)(compact))
             .finish();
         let keys = JwkSet::parse(json!({ "keys": self.keys }).to_string().as_bytes()).unwrap();
-        let client = Client { auth_method: self.method, ..client("shop") };
+        let client = Client { auth_method: self.method, compat: self.compat, ..client("shop") };
         let registered = RegisteredClient { client: Arc::new(client), keys: Arc::new(keys) };
         judge(None, &body, Some(&registered), now())
     }
@@ -122,6 +125,36 @@ fn sec_057_what_makes_an_assertion_worthless() {
         let error = signed.judge().expect_err(rule);
         assert_eq!(error, TokenError::Client(*expected), "{rule}");
         assert_eq!(error.code(), TokenErrorCode::InvalidClient, "{rule}");
+    }
+}
+
+#[test]
+fn trap_058_sec_057_a_client_that_is_switched_to_it_may_name_the_token_endpoint_and_others() {
+    let endpoint = format!("{ISSUER}/oauth2/token");
+    let judged = |aud: Value| {
+        let mut signed = Signed::right();
+        signed.compat.assertion_audience = true;
+        signed.claim("aud", aud);
+        signed.judge().is_ok()
+    };
+    for good in [
+        json!(ISSUER),
+        json!(endpoint),
+        json!([ISSUER]),
+        json!([endpoint]),
+        json!(["https://x.example", endpoint]),
+    ] {
+        assert!(judged(good.clone()), "{good}");
+    }
+    for bad in [
+        json!(format!("{ISSUER}/")),
+        json!(format!("{ISSUER}/oauth2/authorize")),
+        json!(format!("{endpoint}/")),
+        json!("https://evil.example/oauth2/token"),
+        json!(["https://evil.example"]),
+        json!([]),
+    ] {
+        assert!(!judged(bad.clone()), "{bad}");
     }
 }
 

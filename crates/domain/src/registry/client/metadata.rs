@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use grantor_oauth_types::client_auth::ClientAuthMethod;
 use grantor_oauth_types::client_metadata::SubjectType;
 use grantor_oauth_types::grant_type::GrantType;
 
 use super::{Flaws, MAX_LIST, Reason};
-use crate::client::{Client, Presentation};
+use crate::client::{Client, Presentation, TokenProfile};
 use crate::redirect_uri::{Leave, check_https};
 use crate::registry::form::{CLIENT_NAME, NAME, is_email};
 
@@ -115,12 +116,19 @@ fn check_presentation(shown: &Presentation, flaws: &mut Flaws) {
 /// OIDC Registration §5: several hosts are one sector only if somebody says so.
 fn check_subject(client: &Client, flaws: &mut Flaws) {
     https(flaws, "/openid/sector_identifier_uri", client.openid.sector_identifier_uri.as_deref());
-    let pairwise = client.openid.subject_type == Some(SubjectType::Pairwise);
+    if client.openid.subject_type != Some(SubjectType::Pairwise) {
+        return;
+    }
     let hosts: BTreeSet<_> = client.redirect_uris.iter().map(|uri| host(uri)).collect();
-    let fits = !pairwise || client.openid.sector_identifier_uri.is_some() || hosts.len() == 1;
-    let reason =
-        Reason::Conflict("pairwise subjects of several hosts need a sector_identifier_uri");
-    flaws.demand(fits, "/openid/subject_type", reason);
+    let fits = client.openid.sector_identifier_uri.is_some() || hosts.len() == 1;
+    // What such a client hears of a person is looked up by the grant; a STUPS token tells her name.
+    let named = client.token_profile == TokenProfile::Stups
+        || client.grant_types.contains(&GrantType::Password);
+    let reason = match fits {
+        true => "pairwise subjects need tokens of RFC 9068 and no password grant",
+        false => "pairwise subjects of several hosts need a sector_identifier_uri",
+    };
+    flaws.demand(fits && !named, "/openid/subject_type", Reason::Conflict(reason));
 }
 
 /// The host that stands for a sector (OIDC Core §8.1).
@@ -137,6 +145,32 @@ fn check_switches(client: &Client, flaws: &mut Flaws) {
     let reason = Reason::Conflict("only for confidential clients");
     let fits = !compat.pkce_optional || client.is_confidential();
     flaws.demand(fits, "/compat/pkce_optional", reason);
+    let reason = Reason::Conflict(
+        "only for clients that get their ID tokens from the token endpoint, signed by no other algorithm and not encrypted",
+    );
+    let front = client.response_types.iter().any(|kind| kind.has_id_token());
+    let openid = &client.openid;
+    let plain =
+        openid.id_token_signed_response_alg.is_none() && openid.id_token_encryption.is_none();
+    flaws.demand(
+        !compat.unsigned_id_token || (!front && plain),
+        "/compat/unsigned_id_token",
+        reason,
+    );
+    let reason = Reason::Conflict("only for clients that authenticate with private_key_jwt");
+    let assertion = client.auth_method == ClientAuthMethod::PrivateKeyJwt;
+    flaws.demand(!compat.assertion_audience || assertion, "/compat/assertion_audience", reason);
+    let settings = &client.authorization;
+    let reason = Reason::Conflict("only for clients whose request objects need not be signed");
+    let fits = settings.request_object_signing_alg.is_none() && !settings.require_signed_request;
+    let none = compat.unsigned_request || settings.request_object_unsigned;
+    flaws.demand(!none || fits, "/compat/unsigned_request", reason);
+    let reason = Reason::Conflict("only with compat.unsigned_request");
+    let fits = !settings.request_object_unsigned || compat.unsigned_request;
+    flaws.demand(fits, "/authorization/request_object_unsigned", reason);
+    let reason = Reason::Conflict("a client that is never asked for cannot be asked for each time");
+    let fits = !settings.ask_every_time || !client.consent_bypass;
+    flaws.demand(fits, "/authorization/ask_every_time", reason);
     let native = Leave::of(client).native && !client.is_confidential();
     let reason = Reason::Conflict("only for native public clients");
     flaws.demand(!compat.localhost_redirect || native, "/compat/localhost_redirect", reason);

@@ -1,5 +1,6 @@
 //! Clients: what they have must fit what they are.
 
+use grantor_crypto::alg::Algorithm;
 use grantor_crypto::digest::DigestKey;
 use grantor_oauth_types::client_metadata::SubjectType;
 use grantor_oauth_types::response_type::ResponseType;
@@ -26,7 +27,7 @@ fn what_is_wrong_with_a_client() {
     #[rustfmt::skip]
     let table: &[Row<'_, Client>] = &[
         ("SEC-043 name",           &|c| c.name = "Sh\u{200b}op".into(),                    &["/name"]),
-        ("SEC-043 name",           &|c| c.name = "x".repeat(65),                           &["/name"]),
+        ("SEC-043 name",           &|c| c.name = "x".repeat(201),                           &["/name"]),
         ("application exists",     &|c| c.application = Some(application_id("gone")),      &["/application"]),
         ("realms exist",           &|c| c.realms = vec![realm_name("gone")],               &["/realms/0"]),
         ("scopes exist",           &|c| c.scopes = scopes("uid gone"),                     &["/scopes/1"]),
@@ -42,9 +43,15 @@ fn what_is_wrong_with_a_client() {
         ("SEC-019 post-logout",    &|c| c.logout.post_logout_redirect_uris = vec!["http://a.b/".into()], &["/logout/post_logout_redirect_uris/0"]),
         ("SEC-023 fits its grants", &|c| { c.grant_types.remove(&GrantType::AuthorizationCode); c.response_types = [ResponseType::Code].into(); }, &["/response_types/0"]),
         ("SEC-022 logo",           &|c| c.presentation.logo_uri = Some("JaVaScRiPt:1".into()), &["/presentation/logo_uri"]),
-        ("SEC-043 names in other languages", &|c| { c.presentation.localized.insert("client_name#de".into(), "x".repeat(65)); }, &["/presentation/localized/client_name#de"]),
+        ("SEC-043 names in other languages", &|c| { c.presentation.localized.insert("client_name#de".into(), "x".repeat(201)); }, &["/presentation/localized/client_name#de"]),
         ("trap 88 initiate login", &|c| c.authorization.initiate_login_uri = Some("http://a.b/".into()), &["/authorization/initiate_login_uri"]),
         ("trap 87 one sector",     &|c| { c.openid.subject_type = Some(SubjectType::Pairwise); c.redirect_uris.push("https://other.example/cb".into()); }, &["/openid/subject_type"]),
+        ("no passwords, pairwise", &|c| c.openid.subject_type = Some(SubjectType::Pairwise),  &["/openid/subject_type"]),
+        ("N unsigned_id_token",    &|c| { c.compat.unsigned_id_token = true; c.openid.id_token_signed_response_alg = Some(Algorithm::Es256); }, &["/compat/unsigned_id_token"]),
+        ("N assertion_audience",   &|c| c.compat.assertion_audience = true,                &["/compat/assertion_audience"]),
+        ("N unsigned_request",     &|c| { c.compat.unsigned_request = true; c.authorization.require_signed_request = true; }, &["/compat/unsigned_request"]),
+        ("none needs its switch",  &|c| c.authorization.request_object_unsigned = true,    &["/authorization/request_object_unsigned"]),
+        ("never and each time",    &|c| { c.consent_bypass = true; c.authorization.ask_every_time = true; }, &["/authorization/ask_every_time"]),
         ("keys to encrypt with",   &|c| c.openid.id_token_encryption = Some(serde_json::from_str(r#"{"alg":"RSA-OAEP-256"}"#).unwrap()), &["/openid/id_token_encryption"]),
         ("N pkce_optional",        &|c| { c.compat.pkce_optional = true; c.auth_method = ClientAuthMethod::None; c.secrets.clear(); c.grant_types.remove(&GrantType::ClientCredentials); }, &["/compat/pkce_optional"]),
         ("N localhost_redirect",   &|c| c.compat.localhost_redirect = true,                &["/compat/localhost_redirect"]),

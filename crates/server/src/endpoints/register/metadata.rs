@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use grantor_crypto::alg::Algorithm;
 use grantor_crypto::jwe::{ContentEncryption, KeyManagement};
-use grantor_domain::client::{Client, Encryption};
+use grantor_domain::client::{Client, Compat, Encryption};
 use grantor_domain::scope::GrantRule;
-use grantor_domain::tenant::RegistrationPolicy;
 use grantor_oauth_types::client_auth::ClientAuthMethod;
 use grantor_oauth_types::client_metadata::{ApplicationType, SubjectType};
 use grantor_oauth_types::grant_type::GrantType;
@@ -58,7 +57,7 @@ pub(super) struct Metadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     subject_type: Option<SubjectType>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    id_token_signed_response_alg: Option<Algorithm>,
+    id_token_signed_response_alg: Option<AlgOrNone>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token_encrypted_response_alg: Option<KeyManagement>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,7 +75,7 @@ pub(super) struct Metadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     authorization_encrypted_response_enc: Option<ContentEncryption>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    request_object_signing_alg: Option<String>,
+    request_object_signing_alg: Option<AlgOrNone>,
     #[serde(skip_serializing_if = "Option::is_none")]
     default_max_age: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,6 +102,35 @@ pub(super) struct Metadata {
     backchannel_logout_session_required: Option<bool>,
     #[serde(flatten)]
     localized: Localized,
+}
+
+/// An algorithm, or the word for none (RFC 7518 §3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum AlgOrNone {
+    None(NoAlgorithm),
+    Alg(Algorithm),
+}
+
+/// `none`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum NoAlgorithm {
+    None,
+}
+
+impl AlgOrNone {
+    const NONE: Self = Self::None(NoAlgorithm::None);
+
+    /// The algorithm; `none` only where it may be.
+    fn read(asked: Option<Self>, none: bool, name: &str) -> Result<Option<Algorithm>, Refusal> {
+        match asked {
+            None => Ok(None),
+            Some(Self::Alg(alg)) => Ok(Some(alg)),
+            Some(Self::None(_)) if none => Ok(None),
+            Some(Self::None(_)) => Err(Refusal::Metadata(format!("{name}: none"))),
+        }
+    }
 }
 
 /// Members with a language tag; every other unknown member is left out.
@@ -141,12 +169,13 @@ impl Metadata {
     /// Writes it into a client. What is not said gets the default of the specification, also when a
     /// registration is replaced (RFC 7592 §2.2).
     pub(super) fn apply(self, client: Client, view: &TenantView) -> Result<Client, Refusal> {
-        let open = view.tenant.settings.registration == RegistrationPolicy::Open;
+        let may = view.tenant.settings.registration_compat;
         let code = BTreeSet::from([GrantType::AuthorizationCode]);
         let grant_types = self.grant_types.unwrap_or(code);
         let own = |grant: &GrantType| {
             use GrantType::{AuthorizationCode, Implicit, RefreshToken};
-            matches!(grant, AuthorizationCode | RefreshToken) || (*grant == Implicit && open)
+            matches!(grant, AuthorizationCode | RefreshToken)
+                || (*grant == Implicit && may.implicit)
         };
         if !grant_types.iter().all(own) {
             return Err(Refusal::Metadata("grant_types".to_owned()));
@@ -183,18 +212,18 @@ impl Metadata {
             self.authorization_encrypted_response_alg,
             self.authorization_encrypted_response_enc,
         )?;
-        let unsigned = self.request_object_signing_alg.as_deref() == Some("none");
-        to.request_object_signing_alg = match self.request_object_signing_alg {
-            Some(alg) if !(unsigned && open) => {
-                let read = alg.parse();
-                Some(read.map_err(|_| Refusal::Metadata("request_object_signing_alg".to_owned()))?)
-            }
-            _ => None,
-        };
+        let asked = self.request_object_signing_alg;
+        to.request_object_unsigned = asked == Some(AlgOrNone::NONE);
+        to.request_object_signing_alg =
+            AlgOrNone::read(asked, may.unsigned_request, "request_object_signing_alg")?;
+        let signs = to.request_object_signing_alg.is_some() || to.require_signed_request;
         let openid = &mut client.openid;
         openid.subject_type = self.subject_type;
         openid.sector_identifier_uri = self.sector_identifier_uri;
-        let alg = self.id_token_signed_response_alg;
+        let asked = self.id_token_signed_response_alg;
+        let unsigned = asked == Some(AlgOrNone::NONE);
+        let name = "id_token_signed_response_alg";
+        let alg = AlgOrNone::read(asked, may.unsigned_id_token, name)?;
         openid.id_token_signed_response_alg = signed(alg, "id_token_signed_response_alg")?;
         openid.id_token_encryption =
             encryption(self.id_token_encrypted_response_alg, self.id_token_encrypted_response_enc)?;
@@ -217,9 +246,17 @@ impl Metadata {
         shown.tos_uri = self.tos_uri;
         shown.contacts = self.contacts.unwrap_or_default();
         shown.localized = self.localized.0;
-        client.compat.implicit = open && client.grant_types.contains(&GrantType::Implicit);
-        client.compat.pkce_optional = open && client.is_confidential();
-        client.compat.unsigned_request = unsigned && open;
+        // `security.md` N: each is the tenant's to give, and no more of them than there is use for.
+        client.compat = Compat {
+            implicit: may.implicit && client.grant_types.contains(&GrantType::Implicit),
+            pkce_optional: may.pkce_optional && client.is_confidential(),
+            unsigned_request: may.unsigned_request && !signs,
+            core_request_object: may.core_request_object,
+            unsigned_id_token: unsigned,
+            assertion_audience: may.assertion_audience
+                && client.auth_method == ClientAuthMethod::PrivateKeyJwt,
+            ..Compat::default()
+        };
         Ok(client)
     }
 
@@ -246,7 +283,10 @@ impl Metadata {
             application_type: to.application_type,
             sector_identifier_uri: openid.sector_identifier_uri.clone(),
             subject_type: Some(openid.subject_type.unwrap_or(SubjectType::Public)),
-            id_token_signed_response_alg: Some(client.id_token_alg()),
+            id_token_signed_response_alg: Some(match client.compat.unsigned_id_token {
+                true => AlgOrNone::NONE,
+                false => AlgOrNone::Alg(client.id_token_alg()),
+            }),
             id_token_encrypted_response_alg: openid.id_token_encryption.map(|e| e.alg),
             id_token_encrypted_response_enc: openid.id_token_encryption.map(|e| e.enc),
             userinfo_signed_response_alg: openid.userinfo_signed_response_alg,
@@ -255,9 +295,9 @@ impl Metadata {
             authorization_signed_response_alg: to.authorization_signed_response_alg,
             authorization_encrypted_response_alg: to.authorization_encryption.map(|e| e.alg),
             authorization_encrypted_response_enc: to.authorization_encryption.map(|e| e.enc),
-            request_object_signing_alg: match client.compat.unsigned_request {
-                true => Some("none".to_owned()),
-                false => to.request_object_signing_alg.map(|alg| alg.to_string()),
+            request_object_signing_alg: match to.request_object_unsigned {
+                true => Some(AlgOrNone::NONE),
+                false => to.request_object_signing_alg.map(AlgOrNone::Alg),
             },
             default_max_age: to.default_max_age,
             require_auth_time: on(to.require_auth_time),
