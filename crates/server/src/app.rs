@@ -50,6 +50,8 @@ pub struct Parts {
     pub upstream_tokeninfo: crate::upstream_tokeninfo::Upstream,
     /// Public keys of clients
     pub client_keys: crate::client_keys::ClientKeys,
+    /// Request objects that clients publish
+    pub request_files: crate::request_files::RequestFiles,
     /// Who is having a password judged now
     pub turnstiles: crate::turnstile::Turnstiles,
     /// The process is going away: nothing new is taken on

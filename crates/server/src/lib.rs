@@ -21,6 +21,7 @@
 //! | [`logout`]    | ending sessions, and telling clients                            |
 //! | [`outbound`]  | the one way out                                                 |
 //! | [`client_keys`] | public keys of clients, registered or published               |
+//! | [`request_files`] | request objects that clients publish                       |
 //! | [`audit`]     | issue events on their way into the log                          |
 //! | [`access`]    | who may manage what                                             |
 //! | [`api`]       | the management API                                              |
@@ -56,6 +57,7 @@ pub mod metrics;
 pub mod outbound;
 pub mod passwords;
 pub mod reply;
+pub mod request_files;
 pub mod revoke;
 pub mod routes;
 pub mod secrets;

@@ -58,6 +58,7 @@ pub async fn start(node: Node, listeners: Vec<Listener>) -> Result<Running, Stor
         back_channel: crate::logout::BackChannel::default(),
         client_keys: crate::client_keys::ClientKeys::default(),
         upstream_tokeninfo: crate::upstream_tokeninfo::Upstream::default(),
+        request_files: crate::request_files::RequestFiles::default(),
         store: node.store,
         directory: Arc::new(directory),
         secrets: node.secrets,

@@ -285,12 +285,14 @@ fn terms(
 /// What was not taken out before is not supported; silently ignoring it would be wrong (OIDC Core
 /// §3.1.2.6).
 fn unsupported(params: &mut Params) -> Result<(), Complaint> {
-    use AuthorizeErrorCode::{RequestNotSupported, RequestUriNotSupported};
+    use AuthorizeErrorCode::{InvalidRequestUri, RequestNotSupported};
     if params.take("request").is_some() {
         return Err(Complaint::new(RequestNotSupported, "request objects are not supported"));
     }
     if params.take("request_uri").is_some() {
-        return Err(Complaint::new(RequestUriNotSupported, "this request_uri is not supported"));
+        // The metadata says `require_request_uri_registration` (OIDC Core §6.2, SEC-033).
+        let words = "this request_uri is not registered for the client";
+        return Err(Complaint::new(InvalidRequestUri, words));
     }
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! Request objects: an authorization request as a JWT that the client signed. RFC 9101, OIDC Core
 //! §6.1; SEC-032.
 //!
-//! Only what is inside counts; nothing of the outside is merged into it.
+//! Only what is inside counts (RFC 9101 §6.3). A client that is switched to the older rules of OIDC
+//! Core §6.1 (`compat.core_request_object`) may leave out the claims of the JWT, and what is missing
+//! inside is looked for outside.
 
 use grantor_crypto::jwk::JwkSet;
 use grantor_crypto::jws::parse_compact;
@@ -50,8 +52,13 @@ pub struct Read {
     pub signed: bool,
 }
 
-/// Reads a request object.
-pub fn read(compact: &str, keys: &JwkSet, against: Against<'_>) -> Result<Read, Complaint> {
+/// Reads a request object. `outside` is what came beside it.
+pub fn read(
+    compact: &str,
+    outside: &Params,
+    keys: &JwkSet,
+    against: Against<'_>,
+) -> Result<Read, Complaint> {
     let (payload, signed) = match signed_payload(compact, keys, against.client) {
         Some(payload) => (payload, true),
         None => (
@@ -72,7 +79,31 @@ pub fn read(compact: &str, keys: &JwkSet, against: Against<'_>) -> Result<Read, 
         }
     }
     params.take("client_id");
+    if against.client.compat.core_request_object {
+        complete(&mut params, outside)?;
+    }
     Ok(Read { params, signed })
+}
+
+/// OIDC Core §6.1: what is outside agrees about `response_type`, says that it is a request of OpenID
+/// Connect, and fills in what is missing inside.
+fn complete(params: &mut Params, outside: &Params) -> Result<(), Complaint> {
+    let inside = params.peek("response_type");
+    if inside.is_some() && outside.peek("response_type").is_some_and(|o| inside != Some(o)) {
+        return Err(bad("response_type inside and outside differ"));
+    }
+    let openid = |scope: &str| scope.split(' ').any(|one| one == "openid");
+    if params.peek("scope").is_some_and(openid) && !outside.peek("scope").is_none_or(openid) {
+        return Err(bad("the scope outside lacks openid"));
+    }
+    let named: Vec<&str> = params.pairs().map(|(name, _)| name).collect();
+    let missing = outside.pairs().filter(|(name, _)| !named.contains(name));
+    let missing: Vec<(String, String)> =
+        missing.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    for (name, value) in missing {
+        params.put(&name, value).map_err(|_| bad("a parameter beside it is malformed"))?;
+    }
+    Ok(())
 }
 
 fn bad(words: &'static str) -> Complaint {
@@ -83,7 +114,8 @@ fn bad(words: &'static str) -> Complaint {
 fn signed_payload(compact: &str, keys: &JwkSet, client: &Client) -> Option<Vec<u8>> {
     let header = parse_compact(compact).ok()?.header;
     let registered = client.authorization.request_object_signing_alg;
-    let fits = registered.is_none_or(|alg| alg == header.alg)
+    let fits = !client.authorization.request_object_unsigned
+        && registered.is_none_or(|alg| alg == header.alg)
         && header.typ.as_deref().is_none_or(is_request_object_typ);
     if !fits {
         return None;
@@ -123,18 +155,24 @@ fn unsigned_payload(compact: &str, client: &Client) -> Option<Vec<u8>> {
 fn check(claims: &Claims, signed: bool, against: Against<'_>) -> Result<(), Complaint> {
     let (all, id) = (&claims.registered, against.client.id.as_str());
     let now = against.now.as_second();
-    if claims.text("client_id").or((!signed).then_some(id)) != Some(id) {
+    // OIDC Core §6.1 has these where it advises them, but what is there is right.
+    let strict = signed && !against.client.compat.core_request_object;
+    if claims.text("client_id").or((!strict).then_some(id)) != Some(id) {
         return Err(bad("client_id inside is not that of the client"));
     }
-    if all.iss.as_deref().or((!signed).then_some(id)) != Some(id) {
+    // RFC 9101 §10.8: else a client assertion could be read as one.
+    if all.sub.as_deref() == Some(id) {
+        return Err(bad("sub is the client: it is another kind of JWT"));
+    }
+    if all.iss.as_deref().or((!strict).then_some(id)) != Some(id) {
         return Err(bad("iss is not the client"));
     }
     let for_us = all.aud.as_ref().map(|aud| aud.contains(against.issuer));
-    if !for_us.unwrap_or(!signed) {
+    if !for_us.unwrap_or(!strict) {
         return Err(bad("aud is not this issuer"));
     }
     match all.exp {
-        None if signed => return Err(bad("exp is missing")),
+        None if strict => return Err(bad("exp is missing")),
         Some(exp) if exp <= now - LEEWAY => return Err(bad("it has expired")),
         Some(exp) if exp > now + LONGEST_LIFE + LEEWAY => {
             return Err(bad("exp is more than ten minutes ahead"));

@@ -126,7 +126,7 @@ fn trap_022_trap_024_every_other_error_goes_back_with_its_code_and_the_state() {
         (query("&resource=https%3A%2F%2Fapi1.example%23x"), Code::InvalidTarget),
         (query("&realm=%21%21"), Code::InvalidRequest),
         (query("&request=e30.e30."), Code::RequestNotSupported),
-        (query("&request_uri=https%3A%2F%2Fapp.example%2Fr"), Code::RequestUriNotSupported),
+        (query("&request_uri=https%3A%2F%2Fapp.example%2Fr"), Code::InvalidRequestUri),
         (base.replace("openid", "openid%20%20profile"), Code::InvalidScope),
         (base.replace("openid", "openid%09email"), Code::InvalidScope),
     ] {

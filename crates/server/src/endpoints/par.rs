@@ -104,7 +104,7 @@ async fn checked(
     }
     let mut signed = false;
     if let Some(compact) = params.take("request") {
-        (params, signed) = flow::opened(app, context, client, &compact).await?;
+        (params, signed) = flow::opened(app, context, client, &params, &compact).await?;
     }
     if client.authorization.require_signed_request && !signed {
         return Err(Complaint::invalid("the requests of this client must be signed"));

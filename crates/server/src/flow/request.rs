@@ -1,6 +1,8 @@
 //! Where the parameters of a request come from: the address, a signed object, or what was pushed.
 //! RFC 9101 §5, RFC 9126 §4; SEC-032 to SEC-035.
 
+use std::sync::Arc;
+
 use grantor_crypto::jwk::JwkSet;
 use grantor_crypto::secret::{LookupSecret, SecretKind};
 use grantor_domain::authorize::request_object::{self, Against};
@@ -15,6 +17,7 @@ use grantor_store::StoreError;
 use super::FlowFailure;
 use crate::app::App;
 use crate::grants::Context;
+use crate::request_files;
 use crate::transaction::Pushed;
 
 /// What stands before the secret in the reference of a pushed request (RFC 9126 §2.2).
@@ -79,28 +82,26 @@ async fn source(
         return Ok(found.map(|(params, pushed)| (params, false, Some(pushed))));
     }
     let object = params.peek("request").is_some_and(|object| !object.is_empty());
-    let ours =
-        reference.is_some_and(|uri| client.authorization.request_uris.iter().any(|u| u == uri));
-    let compact = match (object, reference.is_some()) {
+    let registered = reference.is_some_and(|uri| request_files::is_registered(client, uri));
+    let compact: Option<Arc<str>> = match (object, reference.is_some()) {
         (true, true) => {
             return Ok(Err(Complaint::invalid("request and request_uri exclude each other")));
         }
-        (true, false) => params.take("request"),
+        (true, false) => params.take("request").map(Into::into),
         // SEC-033: fetched only from where the client registered, through the outbound guard.
-        (false, true) if ours => {
-            match fetched(app, &params.take("request_uri").unwrap_or_default()).await {
-                Some(compact) => Some(compact),
-                None => {
-                    let words = "the request object cannot be fetched";
-                    return Ok(Err(Complaint::new(AuthorizeErrorCode::InvalidRequestUri, words)));
-                }
-            }
+        (false, true) if registered => {
+            let uri = params.take("request_uri").unwrap_or_default();
+            let Some(compact) = app.request_files.get(app, &uri).await else {
+                let words = "the request object cannot be fetched";
+                return Ok(Err(Complaint::new(AuthorizeErrorCode::InvalidRequestUri, words)));
+            };
+            Some(compact)
         }
         _ => None,
     };
     match compact {
         Some(compact) => {
-            let read = opened(app, context, client, &compact).await;
+            let read = opened(app, context, client, &params, &compact).await;
             Ok(read.map(|(params, signed)| (params, signed, None)))
         }
         // What is left of `request_uri` is refused by the reader, to the redirect URI.
@@ -109,33 +110,28 @@ async fn source(
 }
 
 /// A request object, held against the keys of the client; fetched anew if none of them fits.
+/// `outside` is what came beside it.
 pub async fn opened(
     app: &App,
     context: &Context,
     client: &Client,
+    outside: &Params,
     compact: &str,
 ) -> Result<(Params, bool), Complaint> {
     let issuer = &context.tenant.tenant.issuer;
     let against = Against { client, issuer, now: context.now };
-    let keys = |set: Option<std::sync::Arc<serde_json::Value>>| {
+    let keys = |set: Option<Arc<serde_json::Value>>| {
         set.and_then(|set| JwkSet::parse(set.to_string().as_bytes()).ok()).unwrap_or_default()
     };
     let known = keys(app.client_keys.set_of(app, client).await);
-    let read = match request_object::read(compact, &known, against) {
+    let read = match request_object::read(compact, outside, &known, against) {
         Err(_) if client.jwks_uri.is_some() => {
             let newest = keys(app.client_keys.newest_of(app, client).await);
-            request_object::read(compact, &newest, against)
+            request_object::read(compact, outside, &newest, against)
         }
         read => read,
     }?;
     Ok((read.params, read.signed))
-}
-
-async fn fetched(app: &App, uri: &str) -> Option<String> {
-    // RFC 9101 §5.2: a fragment may carry a hash of the content; it is not sent.
-    let uri = uri.split('#').next().unwrap_or(uri);
-    let document = app.outbound.get(uri).await.ok()?;
-    Some(String::from_utf8(document).ok()?.trim().to_owned())
 }
 
 /// RFC 9126 §4: what was pushed, if this client pushed it and it can still be used. Everything else

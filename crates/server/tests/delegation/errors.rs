@@ -51,7 +51,7 @@ async fn sec_023_sec_028_every_other_error_goes_back_with_state_and_issuer() {
         (&[("code_challenge_method", "plain")], "invalid_request"),
         (&[("prompt", "none login")], "invalid_request"),
         (&[("prompt", "none")], "login_required"),
-        (&[("request_uri", "https://shop.example/r")], "request_uri_not_supported"),
+        (&[("request_uri", "https://shop.example/r")], "invalid_request_uri"),
         (&[("resource", "https://elsewhere.example")], "invalid_target"),
         (&[("realm", "nowhere")], "invalid_request"),
         (&[("acr_values", "phr")], "unmet_authentication_requirements"),

@@ -212,7 +212,7 @@ async fn sec_033_nothing_is_fetched_from_where_a_client_did_not_register() {
         [&*here, "https://169.254.169.254/latest", "file:///etc/passwd", "http://127.0.0.1:9/"]
     {
         let seen = world.browser().open(&world.request(&[("request_uri", uri)])).await;
-        assert_eq!(seen.answer()["error"], "request_uri_not_supported", "{uri}");
+        assert_eq!(seen.answer()["error"], "invalid_request_uri", "{uri}");
     }
     if made.status == 201 {
         // Registered, but no public address: the guard lets nothing out.

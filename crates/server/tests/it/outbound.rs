@@ -234,6 +234,69 @@ async fn trap_060_keys_by_uri_are_kept_and_fetched_again_when_one_is_missing() {
 }
 
 #[tokio::test]
+async fn trap_046_sec_033_an_object_is_fetched_where_it_is_registered_and_kept_if_it_cannot_change()
+{
+    use base64::Engine as _;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+    use grantor_crypto::alg::Algorithm;
+    use grantor_crypto::jws::Signer;
+    use grantor_crypto::key::SigningKey;
+    use grantor_server::clock::Clock as _;
+
+    let host = Host::start().await;
+    let server = host.server().await;
+    let admin = server.admin_token().await;
+    let key = SigningKey::generate(Algorithm::Rs256, None).unwrap();
+    let uris = ["/object", "/moved", "/long", "/gone"].map(|path| host.at(path));
+    let client = json!({
+        "id": "refs", "auth_method": "client_secret_basic", "grant_types": ["authorization_code"],
+        "redirect_uris": [crate::openid::BACK], "scopes": ["openid"], "compat": { "pkce_optional": true },
+        "jwks": { "keys": [key.public_jwk()] }, "authorization": { "request_uris": uris },
+    });
+    server.made("/api/v1/clients", &admin, &client).await;
+    let claims = json!({
+        "iss": "refs", "aud": server.issuer, "exp": server.clock.now().as_second() + 300,
+        "client_id": "refs", "response_type": "code", "scope": "openid",
+        "redirect_uri": crate::openid::BACK,
+    });
+    let object = Signer::new(&key, None).sign(claims.to_string().as_bytes()).unwrap();
+    let put = |path: &str, text: &str| {
+        host.pages.lock().unwrap().insert(path.to_owned(), text.to_owned())
+    };
+    put("/object", &object);
+    put("/long", &format!("{object}{}", " ".repeat(65_536)));
+    host.redirect("/moved", &host.at("/object"));
+    let ask = async |path: &str| {
+        let uri = host.at(path).replace('#', "%23");
+        let address = format!("/oauth2/authorize?client_id=refs&request_uri={uri}");
+        grantor_testkit::TestBrowser::new(&server).open(&address).await
+    };
+    for _ in 0..2 {
+        assert!(ask("/object").await.has("login-form"));
+    }
+    assert_eq!(host.count("/object"), 2, "it may have changed");
+    for (path, error) in [
+        ("/moved", "invalid_request_uri"),
+        ("/long", "invalid_request_uri"),
+        ("/gone", "invalid_request_uri"),
+    ] {
+        let refused = ask(path).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{path}");
+        assert_eq!(refused.error().as_deref(), Some(error), "{path}");
+    }
+    assert_eq!(host.count("/object"), 2, "SEC-156: redirects are not followed");
+    let hash = BASE64_URL_SAFE_NO_PAD.encode(grantor_crypto::digest::sha256(object.as_bytes()));
+    for _ in 0..2 {
+        assert!(ask(&format!("/object#{hash}")).await.has("login-form"));
+    }
+    assert_eq!(host.count("/object"), 3, "what has the hash it says is kept");
+    put("/object", "e30.e30.e30");
+    let refused = ask("/object#other").await;
+    assert_eq!(refused.error().as_deref(), Some("invalid_request_object"));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn trap_087_sec_157_every_redirect_uri_has_to_be_in_the_list_of_its_sector() {
     let host = Host::start().await;
     let server = host.server().await;

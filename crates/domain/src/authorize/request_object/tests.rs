@@ -34,7 +34,7 @@ fn signed(key: &SigningKey, typ: Option<&str>, claims: &Value) -> String {
 }
 
 fn judged(compact: &str, keys: &JwkSet, client: &Client) -> Result<Read, Complaint> {
-    read(compact, keys, Against { client, issuer: ISSUER, now: now() })
+    read(compact, &Params::default(), keys, Against { client, issuer: ISSUER, now: now() })
 }
 
 #[test]
@@ -80,6 +80,7 @@ fn sec_032_trap_044_trap_045_what_makes_an_object_worthless() {
         ("another client", with("client_id", json!("web2"))),
         ("no client, as an assertion", without("client_id")),
         ("another iss", with("iss", json!("web2"))),
+        ("a sub, as an assertion", with("sub", json!("web1"))),
         ("no end", without("exp")),
         ("expired", with("exp", json!(NOW - 31))),
         ("too long", with("exp", json!(NOW + 631))),
@@ -124,4 +125,58 @@ fn sec_032_the_registered_algorithm_is_the_only_one() {
     assert!(judged(&signed(&key, None, &good()), &keys, &bound).is_err());
     bound.authorization.request_object_signing_alg = Some(Algorithm::Es256);
     assert!(judged(&signed(&key, None, &good()), &keys, &bound).is_ok());
+}
+
+#[test]
+fn trap_042_core_6_1_completes_an_object_of_a_client_that_is_switched_to_it() {
+    let (key, keys) = key(Algorithm::Rs256);
+    let classic = json!({
+        "client_id": "web1", "response_type": "code", "scope": "openid email", "state": "inside",
+    });
+    let outside = || {
+        Params::parse(b"response_type=code&scope=openid&state=outside&nonce=n&redirect_uri=https%3A%2F%2Fa.example%2Fcb")
+            .unwrap()
+    };
+    let mut core = client();
+    core.compat.core_request_object = true;
+    let against = |client| Against { client, issuer: ISSUER, now: now() };
+    let object = signed(&key, None, &classic);
+    let plain = client();
+    assert!(read(&object, &outside(), &keys, against(&plain)).is_err(), "not by itself");
+    let mut params = read(&object, &outside(), &keys, against(&core)).unwrap().params;
+    for (name, value) in [
+        ("state", "inside"),
+        ("scope", "openid email"),
+        ("nonce", "n"),
+        ("redirect_uri", "https://a.example/cb"),
+    ] {
+        assert_eq!(params.take(name).as_deref(), Some(value), "{name}");
+    }
+    // What is there is still held to what it says.
+    for (name, value) in [
+        ("aud", json!("https://evil.example")),
+        ("iss", json!("web2")),
+        ("client_id", json!("web2")),
+        ("sub", json!("web1")),
+        ("exp", json!(NOW - 31)),
+        ("response_type", json!("code id_token")),
+        ("request_uri", json!("https://a.example/x")),
+    ] {
+        let mut claims = classic.clone();
+        claims[name] = value;
+        let object = signed(&key, None, &claims);
+        assert!(read(&object, &outside(), &keys, against(&core)).is_err(), "{name}");
+    }
+    let (other, _) = self::key(Algorithm::Rs256);
+    let object = signed(&other, None, &classic);
+    assert!(read(&object, &outside(), &keys, against(&core)).is_err(), "another key");
+}
+
+#[test]
+fn trap_044_whoever_registered_none_is_held_to_it() {
+    let (key, keys) = key(Algorithm::Es256);
+    let mut none = client();
+    none.compat.unsigned_request = true;
+    none.authorization.request_object_unsigned = true;
+    assert!(judged(&signed(&key, None, &good()), &keys, &none).is_err());
 }
