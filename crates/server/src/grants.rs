@@ -7,7 +7,7 @@ mod client_credentials;
 mod password;
 mod refresh_token;
 
-pub(crate) use password::subject;
+pub(crate) use password::{subject, username};
 
 use std::net::IpAddr;
 use std::sync::Arc;

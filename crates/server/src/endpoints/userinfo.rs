@@ -5,8 +5,9 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use grantor_domain::claims::{ClaimsRequest, Wanted, release};
+use grantor_domain::claims::{Wanted, release};
 use grantor_domain::client::{Client, TokenProfile};
+use grantor_domain::grant::Grant;
 use grantor_domain::issue::AccessToken;
 use grantor_domain::params::Params;
 use grantor_oauth_types::error_code::BearerErrorCode;
@@ -112,15 +113,21 @@ async fn answer(
         return Err(Refusal::Bearer(Some(BearerErrorCode::InsufficientScope)));
     }
     let tenant = &view.tenant.name;
-    let user = subject(app, view, &live.token).await?.filter(|entry| entry.user.enabled);
-    let user = user.ok_or_else(invalid)?;
+    let grant = match live.token.gid {
+        Some(id) => app.store.grant(tenant, id).await?,
+        None => None,
+    };
+    let user = subject(app, view, &live.token, grant.as_ref()).await?;
+    let user = user.filter(|entry| entry.user.enabled).ok_or_else(invalid)?;
     let id = live.token.client.as_ref().ok_or_else(invalid)?;
     let client = app.directory.client(tenant, id).await?.ok_or_else(invalid)?;
     let client = client.client();
     if !client.enabled {
         return Err(invalid());
     }
-    let asked = asked(app, view, &live.token).await?;
+    // What was asked for one by one when the token was granted.
+    let asked = grant.and_then(|grant| grant.origin).map(|origin| origin.claims);
+    let asked = asked.unwrap_or_default();
     let wanted =
         Wanted { scopes: &live.token.scopes, claims: &asked.userinfo, registered: &client.scopes };
     let mut claims = release(&user.user, wanted);
@@ -149,34 +156,27 @@ fn presented(query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Result<St
     }
 }
 
-/// The person of a token: by id, or by name where the profile says it so.
+/// The person of a token: by id, by name where the profile says it so, or by its grant where the
+/// client knows her under a name that tells nobody who she is (OIDC Core §8).
 async fn subject(
     app: &App,
     view: &TenantView,
     token: &AccessToken,
+    grant: Option<&Grant>,
 ) -> Result<Option<Arc<UserEntry>>, StoreError> {
     let tenant = &view.tenant.name;
     match (token.profile, &token.realm) {
-        (TokenProfile::Rfc9068, _) => match token.sub.parse::<UserId>() {
-            Ok(id) => app.directory.user(tenant, id).await,
-            Err(_) => Ok(None),
-        },
+        (TokenProfile::Rfc9068, _) => {
+            match token.sub.parse::<UserId>().ok().or(grant.map(|grant| grant.user)) {
+                Some(id) => app.directory.user(tenant, id).await,
+                None => Ok(None),
+            }
+        }
         (TokenProfile::Stups, Some(realm)) => {
             app.directory.user_named(tenant, realm, &token.sub).await
         }
         (TokenProfile::Stups, None) => Ok(None),
     }
-}
-
-/// What was asked for one by one when the token was granted.
-async fn asked(
-    app: &App,
-    view: &TenantView,
-    token: &AccessToken,
-) -> Result<ClaimsRequest, StoreError> {
-    let Some(id) = token.gid else { return Ok(ClaimsRequest::default()) };
-    let grant = app.store.grant(&view.tenant.name, id).await?;
-    Ok(grant.and_then(|grant| grant.origin).map(|origin| origin.claims).unwrap_or_default())
 }
 
 /// Plain, signed, encrypted, or both, as the client is registered (§5.3.2).

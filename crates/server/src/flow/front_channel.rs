@@ -13,7 +13,7 @@ use super::Ready;
 use super::complete::sign_in;
 use crate::access;
 use crate::app::App;
-use crate::grants::{Context, subject};
+use crate::grants::{Context, subject, username};
 use crate::id_tokens;
 use crate::tokens::{self, NoSigner, Speaker};
 
@@ -91,8 +91,8 @@ pub(super) async fn members(
             let seconds = entitled.seconds.min(LONGEST);
             let short = Entitlement { seconds, ..entitled.clone() };
             let speaker = Speaker {
-                sub: subject(client, &ready.user),
-                username: Some(ready.user.user.name.to_string()),
+                sub: subject(app, client, &ready.user),
+                username: username(client, &ready.user),
                 realm: Some(ready.user.user.realm.clone()),
                 grant: Some(grant),
                 session: session.session,

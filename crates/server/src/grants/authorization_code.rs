@@ -143,8 +143,8 @@ async fn hand_out(
     refresh_token: Option<String>,
 ) -> Result<Issued, TokenFailure> {
     let speaker = Speaker {
-        sub: super::password::subject(client, user),
-        username: Some(user.user.name.to_string()),
+        sub: super::password::subject(app, client, user),
+        username: super::password::username(client, user),
         realm: Some(code.realm.clone()),
         grant: Some(code.grant),
         session: code.sign_in.session.filter(|_| !code.offline),

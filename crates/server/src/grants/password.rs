@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use grantor_domain::client::Client;
+use grantor_domain::client::{Client, TokenProfile};
 use grantor_domain::client_auth::AuthenticatedClient;
 use grantor_domain::decision::{Ask, foresee};
 use grantor_domain::grant::{Grant, RefreshState};
@@ -19,6 +19,7 @@ use super::{Context, Issued, TokenFailure, access_token, concluded, entry};
 use crate::app::{App, new_id};
 use crate::decisions::About;
 use crate::directory::UserEntry;
+use crate::id_tokens;
 use crate::passwords::{self, Typed, Unrecognised};
 use crate::tokens::Speaker;
 
@@ -70,8 +71,8 @@ pub(super) async fn issue(
     };
     let (grant, refresh_token) = refresh.unzip();
     let speaker = Speaker {
-        sub: subject(client, &user),
-        username: Some(user.user.name.to_string()),
+        sub: subject(app, client, &user),
+        username: username(client, &user),
         realm: Some(realm.clone()),
         grant,
         session: None,
@@ -96,12 +97,20 @@ fn realm(
 }
 
 /// How the token names the user: STUPS by name, everything else by the id that is never
-/// re-assigned (SEC-088).
-pub(crate) fn subject(client: &Client, user: &UserEntry) -> String {
+/// re-assigned (SEC-088), or by what she is called in the sector of the client (OIDC Core §8,
+/// RFC 9068 §6).
+pub(crate) fn subject(app: &App, client: &Client, user: &UserEntry) -> String {
     match client.token_profile {
-        grantor_domain::client::TokenProfile::Stups => user.user.name.to_string(),
-        grantor_domain::client::TokenProfile::Rfc9068 => user.user.id.to_string(),
+        TokenProfile::Stups => user.user.name.to_string(),
+        TokenProfile::Rfc9068 => id_tokens::subject(app, client, &user.user),
     }
+}
+
+/// What the user signs in with, for whoever introspects; nothing where clients must not find out
+/// that they know the same person.
+pub(crate) fn username(client: &Client, user: &UserEntry) -> Option<String> {
+    let shown = client.pairwise_sector().is_none();
+    shown.then(|| user.user.name.to_string())
 }
 
 /// The user who was recognised.

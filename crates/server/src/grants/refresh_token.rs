@@ -111,8 +111,8 @@ pub(super) async fn issue(
     };
     let entitled = concluded(app, context, &record)?;
     let speaker = Speaker {
-        sub: super::password::subject(client, &user),
-        username: Some(user.user.name.to_string()),
+        sub: super::password::subject(app, client, &user),
+        username: super::password::username(client, &user),
         realm: Some(grant.realm.clone()),
         grant: Some(id),
         session: session_of(&grant),

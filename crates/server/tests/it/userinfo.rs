@@ -119,3 +119,47 @@ async fn sec_080_a_signed_answer_is_neither_an_id_token_nor_an_access_token_for_
     assert_eq!(asked(&world, &answer.text).await.status, StatusCode::UNAUTHORIZED);
     world.server.stop().await;
 }
+
+#[tokio::test]
+async fn trap_087_an_access_token_of_a_pairwise_client_tells_nobody_who_the_person_is() {
+    let pairwise = json!({ "openid": { "subject_type": "pairwise" } });
+    let world = Openid::start(pairwise.clone()).await;
+    let bought = world.redeemed("openid email offline_access").await;
+    let (_, claims) = world.verified(text(&bought, "id_token")).await;
+    let refreshed = world.refresh(text(&bought, "refresh_token")).await.body;
+    for answer in [&bought, &refreshed] {
+        let token = text(answer, "access_token");
+        let (_, said) = world.verified(token).await;
+        assert_eq!(said["sub"], claims["sub"], "RFC 9068 §6");
+        assert!(!said.to_string().contains(&world.user.to_string()));
+        let heard = asked(&world, token).await;
+        assert_eq!(heard.body["sub"], claims["sub"], "{}", heard.text);
+        assert_eq!(heard.body["email"], "jane@example.org");
+        let form = [("token", token)];
+        let request = world.server.request(Method::POST, "/oauth2/introspect");
+        let seen = Answer::of(request.basic_auth("shop", Some(&world.secret)).form(&form)).await;
+        assert_eq!((&seen.body["active"], &seen.body["sub"]), (&json!(true), &claims["sub"]));
+        assert!(seen.body.get("username").is_none(), "{}", seen.text);
+    }
+    // It ends with the person all the same.
+    let token = text(&refreshed, "access_token");
+    let body = json!({ "user": world.user });
+    let revoked = world.server.post("/api/v1/revocations", &world.admin, &body).await;
+    assert_eq!(revoked.status, StatusCode::NO_CONTENT);
+    assert_eq!(asked(&world, token).await.status, StatusCode::UNAUTHORIZED);
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn trap_087_a_sealed_token_of_a_pairwise_client_tells_no_name_either() {
+    let sealed = json!({ "openid": { "subject_type": "pairwise" }, "token_format": "reference" });
+    let world = Openid::start(sealed).await;
+    let bought = world.redeemed("openid").await;
+    let form = [("token", text(&bought, "access_token"))];
+    let request = world.server.request(Method::POST, "/oauth2/introspect");
+    let seen = Answer::of(request.basic_auth("shop", Some(&world.secret)).form(&form)).await;
+    assert_eq!(seen.body["active"], true, "{}", seen.text);
+    assert!(seen.body.get("username").is_none(), "{}", seen.text);
+    assert!(!seen.text.contains(&world.user.to_string()));
+    world.server.stop().await;
+}
