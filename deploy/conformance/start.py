@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Starts Grantor for tests of conformance, fills it from world.json, and serves a small protected resource.
 
-    deploy/conformance/start.py [--host NAME] [--grantor PROGRAM] [--redirect-uri URI]...
+    deploy/conformance/start.py [--host NAME] [--grantor PROGRAM] [--redirect-uri URI]... (and more: --help)
 
-Everything is kept in deploy/conformance/state; remove that folder to begin anew. The secrets of the clients
-are in state/clients.json. Only the standard library and openssl are needed. See docs/conformance.md."""
+Everything is kept in deploy/conformance/state (CONFORMANCE_STATE names another folder); remove it to begin anew.
+Ports: CONFORMANCE_PORT (8443), and the three behind it. The secrets of the clients are in state/clients.json.
+Only the standard library and openssl are needed. See docs/conformance.md."""
 
 import argparse
 import base64
@@ -13,6 +14,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import ssl
 import subprocess
 import sys
@@ -24,9 +26,10 @@ import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-STATE = HERE / "state"
+STATE = pathlib.Path(os.environ.get("CONFORMANCE_STATE", HERE / "state")).resolve()
 BOOTSTRAP_SECRET = re.compile(r"\bgbs_[A-Za-z0-9_-]+")
-PORT, RESOURCE_PORT = 8443, 8444
+PORT = int(os.environ.get("CONFORMANCE_PORT", "8443"))
+RESOURCE_PORT, OPERATIONS_PORT = PORT + 1, PORT + 2
 
 
 def openssl(*arguments):
@@ -52,16 +55,41 @@ def make_certificates(host):
     (STATE / "host").write_text(host)
 
 
+def make_client_key():
+    """The key of the static client that signs assertions: as PEM, and as a JWK set with its private members."""
+    key, kept = STATE / "private-key-jwt.key", STATE / "private-key-jwt.jwks"
+    if not kept.exists():
+        openssl("genrsa", "-traditional", "-out", key, "2048")
+        told = subprocess.run(["openssl", "rsa", "-in", key, "-noout", "-text"], check=True, capture_output=True)
+        parts = re.findall(r"^(\w+):\s*\n((?: +[0-9a-f:]+\n)+)", told.stdout.decode(), re.MULTILINE)
+        parts = {name: bytes.fromhex(re.sub(r"[\s:]", "", hexed)) for name, hexed in parts}
+        text = lambda number: base64.urlsafe_b64encode(number.lstrip(b"\0")).rstrip(b"=").decode()
+        names = {"n": "modulus", "d": "privateExponent", "p": "prime1", "q": "prime2", "dp": "exponent1",
+                 "dq": "exponent2", "qi": "coefficient"}
+        jwk = {"kty": "RSA", "kid": "private-key-jwt", "use": "sig", "alg": "RS256", "e": "AQAB",
+               **{member: text(parts[name]) for member, name in names.items()}}
+        kept.touch(0o600)
+        kept.write_text(json.dumps({"keys": [jwk]}, indent=2))
+    jwk = json.loads(kept.read_text())["keys"][0]
+    return {"keys": [{member: jwk[member] for member in ["kty", "kid", "use", "alg", "e", "n"]}]}
+
+
 class Server:
     """The running program, and calls of it."""
 
-    def __init__(self, program, host):
+    def __init__(self, program, host, outbound_hosts):
         self.issuer = f"https://{host}:{PORT}"
         self.trust = ssl.create_default_context(cafile=STATE / "ca.pem")
         environment = {
             **os.environ,
             "GRANTOR_TENANT_ISSUER": self.issuer,
-            "GRANTOR_OUTBOUND_ALLOWED_HOSTS": json.dumps(list(dict.fromkeys([host, "localhost"]))),
+            "GRANTOR_SERVER_LISTEN": f"0.0.0.0:{PORT}",
+            "GRANTOR_SERVER_OPERATIONS_LISTEN": f"127.0.0.1:{OPERATIONS_PORT}",
+            "GRANTOR_SERVER_TLS_CERTIFICATE": str(STATE / "server.pem"),
+            "GRANTOR_SERVER_TLS_KEY": str(STATE / "server.key"),
+            "GRANTOR_DATABASE_URL": f"sqlite:{STATE / 'grantor.db'}",
+            "GRANTOR_OUTBOUND_CERTIFICATE_AUTHORITIES": json.dumps([str(STATE / "ca.pem")]),
+            "GRANTOR_OUTBOUND_ALLOWED_HOSTS": json.dumps(list(dict.fromkeys([host, "localhost", *outbound_hosts]))),
         }
         command = [program, "serve", "--config", HERE / "grantor.toml"]
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE,
@@ -96,7 +124,7 @@ class Server:
                 return refusal.code, json.loads(refusal.read() or b"null")
 
     def wait(self):
-        for _ in range(200):
+        for _ in range(600):
             if self.process.poll() is not None:
                 sys.exit("grantor serve ended:\n" + "".join(self.said[-20:]))
             try:
@@ -130,8 +158,8 @@ def basic(client, secret):
     return "Basic " + base64.b64encode(f"{client}:{secret}".encode()).decode()
 
 
-def fill(server, redirect_uris):
-    """Makes what is in world.json and not there yet; what is there stays as it is."""
+def fill(server, chosen):
+    """Makes what is in world.json; clients that are there already get what it says now, and keep their secrets."""
     world, admin = json.loads((HERE / "world.json").read_text()), server.administrator()
     change = {**admin, "If-Match": "*"}
     tenant = server.ask("GET", "/api/v1/tenants", headers=admin)[1]["items"][0]
@@ -151,16 +179,32 @@ def fill(server, redirect_uris):
     known = json.loads(secrets.read_text()) if secrets.exists() else {}
     for client in world["clients"]:
         if client.get("redirect_uris"):
-            client["redirect_uris"] = redirect_uris or client["redirect_uris"]
+            client["redirect_uris"] = chosen.redirect_uri or client["redirect_uris"]
+        if client.get("logout"):
+            client["logout"] = {**client["logout"], **logout_of(chosen)}
         if client["id"] == "resource":
             client["audiences"] = [server.issuer]
+        if client["auth_method"] == "private_key_jwt":
+            client["jwks"] = make_client_key()
         status, made = server.ask("POST", "/api/v1/clients", client, headers=admin)
-        assert status in (201, 409), made
+        if status == 409:
+            body = {name: value for name, value in client.items() if name != "id"}
+            status, made = server.ask("PUT", f"/api/v1/clients/{client['id']}", body, headers=change)
+        assert status in (200, 201), made
         if status == 201:
-            known[client["id"]] = made["client_secret"]
+            known[client["id"]] = made.get("client_secret")
     secrets.touch(0o600)
     secrets.write_text(json.dumps(known, indent=2))
     return known
+
+
+def logout_of(chosen):
+    """What the static clients say about logout, where it was chosen."""
+    session = {"frontchannel_logout_session_required": True, "backchannel_logout_session_required": True}
+    told = {"post_logout_redirect_uris": chosen.post_logout_redirect_uri,
+            "frontchannel_logout_uri": chosen.frontchannel_logout_uri,
+            "backchannel_logout_uri": chosen.backchannel_logout_uri}
+    return {**session, **{name: value for name, value in told.items() if value}}
 
 
 def protected_resource(server, secret):
@@ -205,13 +249,20 @@ def main():
     arguments.add_argument("--host", default="localhost", help="the host name of the issuer")
     arguments.add_argument("--grantor", default="grantor", help="the program; default: the one in PATH")
     arguments.add_argument("--redirect-uri", action="append", help="of the static clients; may be repeated")
+    arguments.add_argument("--post-logout-redirect-uri", action="append", help="the same, after a logout")
+    arguments.add_argument("--frontchannel-logout-uri", help="of the static clients")
+    arguments.add_argument("--backchannel-logout-uri", help="of the static clients")
+    arguments.add_argument("--outbound-host", action="append", default=[],
+                           help="a host name that the server may fetch from wherever it is; may be repeated")
     chosen = arguments.parse_args()
+    # Whoever ends this ends the server with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     STATE.mkdir(mode=0o700, exist_ok=True)
     make_certificates(chosen.host)
-    server = Server(chosen.grantor, chosen.host)
+    server = Server(chosen.grantor, chosen.host, chosen.outbound_host)
     try:
         server.wait()
-        secrets = fill(server, chosen.redirect_uri)
+        secrets = fill(server, chosen)
         if "resource" in secrets:
             protected_resource(server, secrets["resource"])
         print(f"issuer    {server.issuer}\nresource  https://{chosen.host}:{RESOURCE_PORT}/\n"

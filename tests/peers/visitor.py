@@ -51,7 +51,7 @@ class Visitor:
     def __init__(self, home, accept="text/html", language="en"):
         self.home = urllib.parse.urlsplit(home)
         self.accept, self.language = accept, language
-        self.cookies, self.url, self.left = {}, None, None
+        self.cookies, self.url, self.left, self.origin = {}, None, None, None
         self.status, self.headers, self.page = None, None, ""
 
     def open(self, url):
@@ -125,6 +125,10 @@ class Visitor:
             url, method, fields = urllib.parse.urljoin(url, location), "GET", None
         raise AssertionError("more than 20 redirects")
 
+    def connect(self, parts):
+        """A connection to where an address of the server is."""
+        return http.client.HTTPConnection(parts.netloc, timeout=PATIENCE)
+
     def _request(self, method, parts, fields):
         target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
         headers = {"Accept": self.accept, "Accept-Language": self.language}
@@ -134,8 +138,8 @@ class Visitor:
         if fields is not None:
             body = urllib.parse.urlencode(fields)
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-            headers["Origin"] = f"{self.home.scheme}://{self.home.netloc}"
-        connection = http.client.HTTPConnection(parts.netloc, timeout=PATIENCE)
+            headers["Origin"] = self.origin or f"{self.home.scheme}://{self.home.netloc}"
+        connection = self.connect(parts)
         try:
             connection.request(method, target, body, headers)
             answer = connection.getresponse()
