@@ -32,8 +32,13 @@ def logout_request(play, answered, **more):
     return params, f"{address}?{urllib.parse.urlencode(params)}" if params else address
 
 
-def redirected(play, left, params):
-    """RP-Initiated Logout §3: there, with the state if one was sent, and nothing else (trap 93)."""
+def redirected(play, browser, params):
+    """RP-Initiated Logout §3: there, with the state if one was sent, and nothing else (trap 93); by a page with
+    frames where a front channel is registered, as the static clients have it."""
+    left = browser.left
+    if left is None:
+        assert browser.has("logged-out") and frames_of(browser.page), browser.words()
+        left = next(link for link in links_of(browser.page) if AFTERWARDS in link)
     target = play.party.at(AFTERWARDS)
     state = params.get("state")
     assert left == (f"{target}?{urllib.parse.urlencode({'state': state})}" if state else target), left
@@ -58,7 +63,7 @@ def discovery(play):
 def logout(play):
     answered = signed_in(play)
     params, address = logout_request(play, answered)
-    redirected(play, play.browser.open(address).left, params)
+    redirected(play, play.browser.open(address), params)
     is_out(play)
 
 
@@ -66,7 +71,7 @@ def logout(play):
 def logout_without_state(play):
     answered = signed_in(play)
     params, address = logout_request(play, answered, state=None)
-    redirected(play, play.browser.open(address).left, params)
+    redirected(play, play.browser.open(address), params)
     is_out(play)
 
 
@@ -157,7 +162,7 @@ def session_logout(play):
     frame(play)
     assert says(play, answered) == "unchanged"
     params, address = logout_request(play, answered)
-    redirected(play, play.browser.open(address).left, params)
+    redirected(play, play.browser.open(address), params)
     assert says(play, answered) == "changed"
 
 
@@ -203,8 +208,7 @@ def front_logout(play):
     assert len(frames) == 1
     said = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(frames[0]).query))
     assert said == {"iss": play.op.issuer, "sid": answered.claims["sid"]}
-    links = [link for link in links_of(browser.page) if link.startswith(play.party.at(AFTERWARDS))]
-    redirected(play, links[0], params)
+    redirected(play, browser, params)
     assert "<script>" in browser.page, "without a click, once the frames have loaded"
     is_out(play)
 
@@ -249,12 +253,7 @@ def back_logout(play):
     already = len([one for one in play.party.seen if one[1] == path])
     answered = signed_in(play, **more)
     params, address = logout_request(play, answered)
-    browser = play.browser.open(address)
-    if browser.left is None:
-        # The static clients have a front channel as well.
-        redirected(play, next(link for link in links_of(browser.page) if AFTERWARDS in link), params)
-    else:
-        redirected(play, browser.left, params)
+    redirected(play, play.browser.open(address), params)
     method, _, headers, body = play.party.wait_for(path, already + 1)[already]
     assert method == "POST" and headers["Content-Type"] == "application/x-www-form-urlencoded"
     form = urllib.parse.parse_qsl(body)
