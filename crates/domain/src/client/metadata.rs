@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 /// How the client may use the authorization endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of a registration")]
 pub struct AuthorizationSettings {
     /// `web` or `native`: only native clients may have loopback and private-use redirect URIs
     #[schemars(with = "Option<String>")]
