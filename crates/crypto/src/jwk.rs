@@ -5,11 +5,14 @@
 
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::ParsedPublicKey;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde::de::Error as _;
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::certificate::Certificate;
 use crate::json::{StrictJsonError, StrictValue, parse_strict};
 use crate::key::{is_kid, raw_verification};
 use crate::{Algorithm, base64url};
@@ -49,6 +52,9 @@ pub enum JwkError {
     /// The key is for another algorithm.
     #[error("the key is for another algorithm")]
     AlgorithmMismatch,
+    /// The first certificate of `x5c` is that of another key (RFC 7517 §4.7).
+    #[error("the certificate is for another key")]
+    CertificateMismatch,
 }
 
 /// The numbers of a public key, checked.
@@ -74,6 +80,7 @@ pub struct PublicJwk {
     kid: Option<String>,
     alg: Option<Algorithm>,
     material: PublicMaterial,
+    certified: bool,
 }
 
 /// Members of private and shared keys: RFC 7518 §6.2.2, §6.3.2, §6.4, RFC 8037 §2.
@@ -81,7 +88,7 @@ pub(crate) const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", 
 
 impl PublicJwk {
     pub(crate) const fn of(material: PublicMaterial, alg: Algorithm, kid: String) -> Self {
-        Self { kid: Some(kid), alg: Some(alg), material }
+        Self { kid: Some(kid), alg: Some(alg), material, certified: false }
     }
 
     /// Reads one JWK.
@@ -106,7 +113,8 @@ impl PublicJwk {
             None => material.only_algorithm(),
             Some(name) => Some(name.parse().map_err(|_| JwkError::Unsupported)?),
         };
-        let jwk = Self { kid, alg, material };
+        let certified = is_certified(members, &material)?;
+        let jwk = Self { kid, alg, material, certified };
         match alg {
             Some(alg) if !jwk.material.fits(alg) => Err(JwkError::AlgorithmMismatch),
             _ => Ok(jwk),
@@ -123,6 +131,19 @@ impl PublicJwk {
     #[must_use]
     pub const fn alg(&self) -> Option<Algorithm> {
         self.alg
+    }
+
+    /// Whether a certificate for the key came with it (`x5c`).
+    #[must_use]
+    pub const fn is_certified(&self) -> bool {
+        self.certified
+    }
+
+    /// Whether it came with a certificate, and this one is for the same key. The certificate may be
+    /// a newer one: what counts is the key (RFC 8705 §2.2).
+    #[must_use]
+    pub fn certifies(&self, certificate: &Certificate) -> bool {
+        self.certified && certificate.material() == Some(&self.material)
     }
 
     /// Whether the key may be used with `alg`.
@@ -151,6 +172,23 @@ fn check_use(members: &Map<String, Value>) -> Result<(), JwkError> {
         None => Ok(()),
         Some(Value::Array(operations)) if operations.iter().any(|one| one == "verify") => Ok(()),
         Some(_) => Err(JwkError::Use),
+    }
+}
+
+/// RFC 7517 §4.7: the first certificate is the key's. One that cannot be read certifies nothing; one
+/// for another key makes the whole key doubtful.
+fn is_certified(members: &Map<String, Value>, material: &PublicMaterial) -> Result<bool, JwkError> {
+    let first = match members.get("x5c") {
+        None => return Ok(false),
+        Some(Value::Array(chain)) => chain.first().and_then(Value::as_str),
+        Some(_) => None,
+    };
+    let der = BASE64_STANDARD.decode(first.ok_or(JwkError::Member("x5c"))?);
+    let der = der.map_err(|_| JwkError::Member("x5c"))?;
+    match Certificate::parse(&der).ok().as_ref().and_then(Certificate::material) {
+        None => Ok(false),
+        Some(own) if own == material => Ok(true),
+        Some(_) => Err(JwkError::CertificateMismatch),
     }
 }
 

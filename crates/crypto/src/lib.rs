@@ -10,6 +10,7 @@
 //! | [`json`] | JSON read without mercy: no duplicate members, no trailing data |
 //! | [`jws`], [`jwt`] | compact signatures and the claims inside (RFC 7515, 7519) |
 //! | [`jwe`] | compact encryption (RFC 7516) |
+//! | [`certificate`] | X.509 certificates, and the names of their subjects (RFC 5280, 4514) |
 //! | [`token_hash`](mod@token_hash) | `at_hash`, `c_hash`, `s_hash` (OIDC Core §3.1.3.6) |
 //! | [`secret`], [`digest`] | bearer secrets, and the forms of them that may be stored |
 //! | [`seal`], [`token`] | authenticated encryption at rest, and of reference tokens |
@@ -19,6 +20,7 @@
 
 pub mod alg;
 mod base64url;
+pub mod certificate;
 pub mod chunks;
 pub mod digest;
 pub mod fingerprint;
