@@ -1,6 +1,7 @@
 //! An OAuth client, as registered. RFC 6749 §2, RFC 7591 §2.
 
 mod metadata;
+mod mutual_tls;
 
 use std::collections::BTreeSet;
 
@@ -22,6 +23,7 @@ use crate::document_default::says_nothing;
 pub use metadata::{
     AuthorizationSettings, Encryption, LogoutSettings, OpenIdSettings, Presentation, Registration,
 };
+pub use mutual_tls::{ExpectedSubject, MutualTls, Unexpectable};
 
 /// A client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +47,8 @@ pub struct Client {
     /// At most two live at once (SEC-160)
     #[serde(default, skip_serializing_if = "says_nothing")]
     pub secrets: Vec<StoredSecret>,
-    /// Public keys for `private_key_jwt`: a JWK set as registered, checked on the way in
+    /// Public keys for `private_key_jwt`, certificates for `self_signed_tls_client_auth`: a JWK set
+    /// as registered, checked on the way in
     #[serde(default, skip_serializing_if = "says_nothing")]
     pub jwks: Option<serde_json::Value>,
     /// Only these work (SEC-052)
@@ -100,6 +103,9 @@ pub struct Client {
     /// What people are shown of it
     #[serde(default, skip_serializing_if = "says_nothing")]
     pub presentation: Presentation,
+    /// Whose certificate it comes with (RFC 8705)
+    #[serde(default, skip_serializing_if = "says_nothing")]
+    pub mutual_tls: MutualTls,
     /// That it registered itself, if it did
     #[serde(default, skip_serializing_if = "says_nothing")]
     pub registration: Option<Registration>,
@@ -214,6 +220,7 @@ impl Client {
             openid: OpenIdSettings::default(),
             logout: LogoutSettings::default(),
             presentation: Presentation::default(),
+            mutual_tls: MutualTls::default(),
             registration: None,
             compat: Compat::default(),
         }
@@ -231,7 +238,9 @@ impl Client {
             && (!response_type.is_front_channel() || has(GrantType::Implicit));
         // An id_token alone gives no access; what comes with a token needs the switch.
         let switched = self.compat.implicit || !response_type.is_front_channel();
-        registered && granted && switched
+        // RFC 8705 §6.4: a browser has no certificate that a token could be bound to.
+        let bound = self.mutual_tls.tls_client_certificate_bound_access_tokens;
+        registered && granted && switched && !(bound && response_type.has_token())
     }
 
     /// The sector that a pairwise subject is for, where its subjects are pairwise: the host of the

@@ -1,6 +1,7 @@
-//! Who is the client? RFC 6749 §2.3, RFC 7523 §2.2 and §3.
+//! Who is the client? RFC 6749 §2.3, RFC 7523 §2.2 and §3, RFC 8705 §2.
 
 mod assertion;
+mod certificate;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use grantor_oauth_types::name::ClientId;
 use jiff::Timestamp;
 
 pub use assertion::Assertion;
+pub use certificate::ClientCertificate;
 
 use crate::client::{Client, StoredSecret};
 use crate::params::{ParamError, Params, decode};
@@ -29,7 +31,8 @@ pub struct PresentedClient {
 
 /// What was presented. Secrets are mute.
 enum Credential {
-    /// The client only named itself
+    /// The client only named itself; whether a certificate came with the connection is no matter of
+    /// the request
     None,
     /// RFC 6749 §2.3.1
     Secret(PresentedSecret),
@@ -77,9 +80,21 @@ pub enum ClientRefusal {
     /// The secret is wrong or has expired
     #[error("wrong client secret")]
     WrongSecret,
-    /// No key of the client signed the assertion
-    #[error("no registered key verifies the client assertion")]
+    /// No key of the client signed the assertion, or is that of the certificate
+    #[error("no registered key verifies the client assertion, or is that of the certificate")]
     WrongKey,
+    /// The client is registered for mutual TLS, and came without a certificate
+    #[error("no client certificate came with the connection")]
+    NoCertificate,
+    /// The certificate is over, or not there yet
+    #[error("the client certificate is not valid at this time")]
+    ExpiredCertificate,
+    /// No authority stands behind the certificate (RFC 8705 §2.1)
+    #[error("no trusted authority stands behind the client certificate")]
+    UntrustedCertificate,
+    /// The certificate is somebody else's (SEC-058)
+    #[error("the client certificate has another subject than the registered one")]
+    OtherSubject,
     /// The client signed the assertion, and it is not good
     #[error("the client assertion is not valid: {0}")]
     BadAssertion(&'static str),
@@ -218,6 +233,8 @@ pub struct AuthContext<'a> {
     pub digest_key: &'a DigestKey,
     /// The time
     pub now: Timestamp,
+    /// What the TLS layer says of the other end (RFC 8705 §2)
+    pub certificate: Option<&'a ClientCertificate>,
 }
 
 /// RFC 6749 §3.2.1: confidential clients MUST authenticate.
@@ -239,6 +256,16 @@ pub fn authenticate(
     match &presented.credential {
         Credential::None => match client.auth_method {
             ClientAuthMethod::None => Ok(proven(client)),
+            ClientAuthMethod::TlsClientAuth => {
+                let certificate = context.certificate.ok_or(ClientRefusal::NoCertificate)?;
+                certificate.proves_subject(client, context.now)?;
+                Ok(proven(client))
+            }
+            ClientAuthMethod::SelfSignedTlsClientAuth => {
+                let certificate = context.certificate.ok_or(ClientRefusal::NoCertificate)?;
+                certificate.proves_key(&registered.keys, context.now)?;
+                Ok(proven(client))
+            }
             _ => Err(ClientRefusal::OtherMethod),
         },
         Credential::Secret(secret) => {

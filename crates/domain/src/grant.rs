@@ -1,6 +1,7 @@
 //! One delegation: subject, client, scopes; parent of refresh and access tokens.
 
 use grantor_crypto::digest::SecretDigest;
+use grantor_oauth_types::confirmation::CertificateThumbprint;
 use grantor_oauth_types::id::{GrantId, UserId};
 use grantor_oauth_types::name::{ClientId, RealmName, TenantName};
 use grantor_oauth_types::scope::Scopes;
@@ -55,6 +56,10 @@ pub struct GrantOrigin {
     /// Whether it outlives the session (OIDC Core §11)
     #[serde(default)]
     pub offline: bool,
+    /// With which certificate alone its refresh tokens count, if they are a public client's
+    /// (RFC 8705 §4)
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateThumbprint>,
 }
 
 /// The live refresh token of a grant and its immediate predecessor.

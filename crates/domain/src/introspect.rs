@@ -27,11 +27,14 @@ pub fn describe(token: &AccessToken, issuer: &str) -> Introspection {
         iss: Some(issuer.to_owned()),
         jti: token.jti.clone(),
         realm: token.realm.as_ref().map(grantor_oauth_types::name::RealmName::with_slash),
+        cnf: token.cnf,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use grantor_oauth_types::confirmation::{CertificateThumbprint, Confirmation};
+
     use super::*;
     use crate::client::TokenProfile;
     use crate::example::*;
@@ -51,6 +54,7 @@ mod tests {
             jti: Some("0K".to_owned()),
             gid: None,
             sid: None,
+            cnf: None,
         }
     }
 
@@ -91,6 +95,14 @@ mod tests {
                 "jti": "0K", "realm": "/customers",
             })
         );
+    }
+
+    #[test]
+    fn rfc_8705_3_2_the_resource_server_hears_of_the_certificate() {
+        let certificate = CertificateThumbprint::from_bytes([7; 32]);
+        let bound = AccessToken { cnf: Some(Confirmation { certificate }), ..token() };
+        let heard = serde_json::to_value(describe(&bound, ISSUER)).unwrap();
+        assert_eq!(heard["cnf"], serde_json::json!({ "x5t#S256": certificate.to_string() }));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod tests;
 
 use std::borrow::Cow;
 
+use grantor_oauth_types::confirmation::Confirmation;
 use grantor_oauth_types::id::{GrantId, SessionId};
 use grantor_oauth_types::name::{ClientId, RealmName};
 use grantor_oauth_types::scope::Scopes;
@@ -17,6 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::TokenProfile;
 use crate::revocation::RevocableClaims;
+
+#[cfg(test)]
+pub(crate) use tests::rfc9068 as an_access_token;
 
 /// The `typ` of RFC 9068 §2.1.
 pub const ACCESS_TOKEN_TYP: &str = "at+jwt";
@@ -55,6 +59,9 @@ pub struct AccessToken {
     /// The session it ends with, if it does
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<SessionId>,
+    /// With which certificate alone it counts (RFC 8705 §3)
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
 }
 
 impl RevocableClaims for AccessToken {
@@ -133,6 +140,11 @@ impl TryFrom<i64> for Seconds {
 /// RFC 7519 §4.1.5: we write none, but it is a registered claim, and must not be malformed either.
 fn not_before<'de, D: serde::Deserializer<'de>>(reader: D) -> Result<Option<Seconds>, D::Error> {
     Seconds::deserialize(reader).map(Some)
+}
+
+/// RFC 7800 §3.1: a binding that is there has to be one that we know, `null` included.
+fn bound<'de, D: serde::Deserializer<'de>>(reader: D) -> Result<Option<Confirmation>, D::Error> {
+    Confirmation::deserialize(reader).map(Some)
 }
 
 /// Our tokens are valid from when they are issued.

@@ -9,13 +9,14 @@
 //! |-------------------------|-------------------|--------------------------------------|
 //! | the one decision        | [`decision`]      | `design.md` 3                        |
 //! | reading parameters      | [`params`]        | RFC 6749 §3.1, §3.2                  |
-//! | who is the client       | [`client_auth`]   | RFC 6749 §2.3, RFC 7523              |
+//! | who is the client       | [`client_auth`]   | RFC 6749 §2.3, RFC 7523, RFC 8705    |
 //! | authorization requests  | [`authorize`]     | RFC 6749 §4.1, OIDC Core §3          |
 //! | who is signed in enough | [`sign_in`]       | OIDC Core §3.1.2.1, RFC 9470         |
 //! | what has to be asked    | [`consent_request`] | `campus.md` 4, SEC-042             |
 //! | token requests          | [`token`]         | RFC 6749 §4.3, §4.4, §6              |
 //! | what a token says       | [`issue`]         | RFC 9068, STUPS, `design.md` 4       |
 //! | where answers may go    | [`redirect_uri`]  | RFC 6749 §3.1.2, RFC 8252 §7         |
+//! | tokens bound to a key   | [`binding`]       | RFC 8705 §3, §4                      |
 //! | codes                   | [`code`]          | RFC 6749 §4.1.3, RFC 7636            |
 //! | claims about people     | [`claims`]        | OIDC Core §5                         |
 //! | browsers that signed in | [`session`]       | OIDC Core §2, Session Management     |
@@ -31,6 +32,7 @@ pub mod application;
 pub mod assignment;
 pub mod audit;
 pub mod authorize;
+pub mod binding;
 pub mod claims;
 pub mod client;
 pub mod client_auth;

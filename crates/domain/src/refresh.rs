@@ -10,6 +10,7 @@ use grantor_crypto::digest::SecretDigest;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::grant::{EndReason, Grant, GrantEnd, PreviousRefresh, RefreshState};
+use grantor_oauth_types::confirmation::CertificateThumbprint;
 use grantor_oauth_types::name::ClientId;
 
 /// Two requests with one token this close together are a race of the client's own, not a theft:
@@ -56,6 +57,9 @@ pub enum RefreshRefusal {
     /// It was given to another client (SEC-060)
     #[error("the refresh token was issued to another client")]
     IssuedToAnother,
+    /// It is bound to another certificate than came with the connection (RFC 8705 §4)
+    #[error("the refresh token is bound to another certificate")]
+    OtherCertificate,
     /// The grant was ended
     #[error("the grant has ended")]
     Ended,
@@ -70,10 +74,19 @@ pub enum RefreshRefusal {
     Reused,
 }
 
+/// Who presents a refresh token.
+#[derive(Clone, Copy, Debug)]
+pub struct Presenter<'a> {
+    /// The client, authenticated, or public and named
+    pub client: &'a ClientId,
+    /// The certificate that came with the connection
+    pub certificate: Option<CertificateThumbprint>,
+}
+
 /// Judges a presented refresh token, whose grant was claimed by this request.
 pub fn rotate(
     grant: Option<&Grant>,
-    client: &ClientId,
+    by: Presenter<'_>,
     presented: &SecretDigest,
     successor: &Successor,
     policy: RefreshPolicy,
@@ -81,8 +94,12 @@ pub fn rotate(
 ) -> Rotation {
     let Some(grant) = grant else { return Rotation::Refused(RefreshRefusal::Unknown) };
     // It is bound to its client; a stranger's attempt changes nothing.
-    if grant.client != *client {
+    if grant.client != *by.client {
         return Rotation::Refused(RefreshRefusal::IssuedToAnother);
+    }
+    let bound = grant.origin.as_ref().and_then(|origin| origin.certificate);
+    if bound.is_some() && bound != by.certificate {
+        return Rotation::Refused(RefreshRefusal::OtherCertificate);
     }
     if grant.ended.is_some() {
         return Rotation::Refused(RefreshRefusal::Ended);

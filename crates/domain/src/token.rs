@@ -148,6 +148,9 @@ pub enum TokenError {
     /// The code is not good
     #[error(transparent)]
     Code(#[from] CodeRefusal),
+    /// The tokens of the client are bound to its certificate, and none came (RFC 8705 §3)
+    #[error("the tokens of this client are bound to its certificate: ask where one is asked for")]
+    CertificateMissing,
     /// The decision function said no
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -166,9 +169,10 @@ impl TokenError {
     /// RFC 6749 §5.2. No wildcard arm: a new reason does not compile until it has a code.
     pub const fn code(&self) -> TokenErrorCode {
         match self {
-            Self::Params(_) | Self::Client(ClientRefusal::TwoMethods) | Self::UnknownRealm => {
-                TokenErrorCode::InvalidRequest
-            }
+            Self::Params(_)
+            | Self::Client(ClientRefusal::TwoMethods)
+            | Self::UnknownRealm
+            | Self::CertificateMissing => TokenErrorCode::InvalidRequest,
             Self::Client(
                 ClientRefusal::Absent
                 | ClientRefusal::Malformed
@@ -177,7 +181,11 @@ impl TokenError {
                 | ClientRefusal::WrongSecret
                 | ClientRefusal::WrongKey
                 | ClientRefusal::BadAssertion(_)
-                | ClientRefusal::Replayed,
+                | ClientRefusal::Replayed
+                | ClientRefusal::NoCertificate
+                | ClientRefusal::ExpiredCertificate
+                | ClientRefusal::UntrustedCertificate
+                | ClientRefusal::OtherSubject,
             )
             | Self::Refused(Refusal::ClientDisabled | Refusal::TenantDisabled) => {
                 TokenErrorCode::InvalidClient

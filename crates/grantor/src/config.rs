@@ -15,7 +15,7 @@ use grantor_crypto::password::HashCost;
 use grantor_crypto::pool::PoolConfig;
 use grantor_oauth_types::name::TenantName;
 use grantor_server::outbound::OutboundPolicy;
-use grantor_server::settings::Settings;
+use grantor_server::settings::{MutualTlsListener, Settings};
 use grantor_store_sqlite::Synchronous;
 
 use rustls::pki_types::CertificateDer;
@@ -30,6 +30,7 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) operations_listen: Option<SocketAddr>,
     pub(crate) tls: Option<TlsFiles>,
+    pub(crate) mutual_tls: Option<MutualTls>,
     pub(crate) database: Database,
     pub(crate) master_key: MasterKeySource,
     pub(crate) older_master_keys: Vec<PathBuf>,
@@ -37,6 +38,14 @@ pub(crate) struct Config {
     pub(crate) hosts: Vec<String>,
     pub(crate) passwords: PoolConfig,
     pub(crate) settings: Settings,
+}
+
+/// The listener that asks clients for certificates (RFC 8705).
+#[derive(Clone, Debug)]
+pub(crate) struct MutualTls {
+    pub(crate) listen: SocketAddr,
+    pub(crate) tls: TlsFiles,
+    pub(crate) authorities: Vec<CertificateDer<'static>>,
 }
 
 /// Certificate chain and key, PEM.
@@ -100,11 +109,7 @@ impl Config {
         let database = database(&raw.database)?;
         let issuer = raw.tenant.issuer.unwrap_or_else(|| format!("http://{listen}"));
         check_issuer(&issuer)?;
-        let tls = match (raw.server.tls_certificate, raw.server.tls_key) {
-            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
-            (None, None) => None,
-            _ => bail!("server.tls_certificate and server.tls_key go together"),
-        };
+        let tls = tls("server", raw.server.tls_certificate, raw.server.tls_key)?;
         let name = raw.tenant.name.as_deref().unwrap_or("main");
         let mut settings =
             Settings::new(TenantName::parse(name).map_err(|e| anyhow!("tenant.name: {e}"))?);
@@ -121,6 +126,8 @@ impl Config {
         settings.drain_seconds = raw.server.drain_seconds.unwrap_or(settings.drain_seconds);
         settings.drain_delay_seconds = raw.server.drain_delay_seconds.unwrap_or_default();
         settings.outbound = outbound(raw.outbound)?;
+        let (mutual_tls, reached) = mutual_tls(raw.mtls, tls.as_ref())?.unzip();
+        settings.mutual_tls = reached;
         Ok(Self {
             operations_listen: operations_listen
                 .map(|text| address("server.operations_listen", text))
@@ -131,6 +138,7 @@ impl Config {
             passwords: passwords(&raw.passwords)?,
             listen,
             tls,
+            mutual_tls,
             database,
             issuer,
             settings,
@@ -200,21 +208,73 @@ fn master_key(file: Option<PathBuf>, database: &Database) -> anyhow::Result<Mast
     }
 }
 
-fn outbound(raw: raw::RawOutbound) -> anyhow::Result<OutboundPolicy> {
-    let mut roots = Vec::new();
-    for file in &raw.certificate_authorities {
-        let text = std::fs::read(file)
-            .with_context(|| format!("outbound.certificate_authorities: {}", file.display()))?;
-        let before = roots.len();
-        for certificate in CertificateDer::pem_slice_iter(&text) {
-            let certificate = certificate.map_err(|e| anyhow!("{}: {e}", file.display()))?;
-            roots.push(certificate.to_vec());
+fn tls(
+    section: &str,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> anyhow::Result<Option<TlsFiles>> {
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
+        (None, None) => Ok(None),
+        _ => bail!("{section}.tls_certificate and {section}.tls_key go together"),
+    }
+}
+
+/// The listener, and how clients reach it.
+fn mutual_tls(
+    raw: raw::RawMtls,
+    public: Option<&TlsFiles>,
+) -> anyhow::Result<Option<(MutualTls, MutualTlsListener)>> {
+    let own = tls("mtls", raw.tls_certificate, raw.tls_key)?;
+    let Some(listen) = raw.listen.filter(|text| !text.is_empty()) else {
+        let others = own.is_some() || raw.public_port.is_some() || raw.host_prefix.is_some();
+        if others || !raw.client_authorities.is_empty() {
+            bail!("mtls: without mtls.listen nothing else of it means anything");
         }
-        if roots.len() == before {
-            bail!("outbound.certificate_authorities: no certificate in {}", file.display());
+        return Ok(None);
+    };
+    let listen = address("mtls.listen", &listen)?;
+    // Another program in front could not hand the certificate on in a way that is believed (SEC-058).
+    let tls = own.or_else(|| public.cloned()).ok_or_else(|| {
+        anyhow!("mtls.listen needs mtls.tls_certificate and mtls.tls_key, or those of [server]")
+    })?;
+    let host_prefix = raw.host_prefix.unwrap_or_default();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    if !host_prefix.bytes().all(plain) {
+        bail!(
+            "mtls.host_prefix = {host_prefix:?}: expected the beginning of a host name, as mtls."
+        );
+    }
+    let authorities = authorities("mtls.client_authorities", &raw.client_authorities)?;
+    let reached = MutualTlsListener {
+        host_prefix,
+        port: raw.public_port.unwrap_or(listen.port()),
+        has_authorities: !authorities.is_empty(),
+    };
+    Ok(Some((MutualTls { listen, tls, authorities }, reached)))
+}
+
+fn outbound(raw: raw::RawOutbound) -> anyhow::Result<OutboundPolicy> {
+    let key = "outbound.certificate_authorities";
+    let roots = authorities(key, &raw.certificate_authorities)?;
+    let roots = roots.iter().map(|root| root.to_vec()).collect();
+    Ok(OutboundPolicy { allowed_hosts: raw.allowed_hosts, roots })
+}
+
+/// The certificates in files, at least one in each.
+fn authorities(key: &str, files: &[PathBuf]) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let mut found = Vec::new();
+    for file in files {
+        let text = std::fs::read(file).with_context(|| format!("{key}: {}", file.display()))?;
+        let before = found.len();
+        for certificate in CertificateDer::pem_slice_iter(&text) {
+            found.push(certificate.map_err(|e| anyhow!("{}: {e}", file.display()))?);
+        }
+        if found.len() == before {
+            bail!("{key}: no certificate in {}", file.display());
         }
     }
-    Ok(OutboundPolicy { allowed_hosts: raw.allowed_hosts, roots })
+    Ok(found)
 }
 
 fn passwords(raw: &raw::RawPasswords) -> anyhow::Result<PoolConfig> {

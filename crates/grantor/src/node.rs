@@ -12,6 +12,7 @@ use grantor_server::listener::{Face, Listener};
 use grantor_server::secrets::Secrets;
 use grantor_server::seed;
 use grantor_server::start::{Node, Running, start};
+use grantor_server::tls::{ClientAuthorities, ClientCertificates, server_config};
 use grantor_store::Store;
 use grantor_store_postgres::{PostgresConfig, PostgresStore};
 use grantor_store_sqlite::{SqliteStore, StoreConfig};
@@ -94,16 +95,34 @@ pub(crate) async fn run(config: &Config, store: Arc<dyn Store>) -> anyhow::Resul
         clock: Arc::new(clock),
         settings: config.settings.clone(),
     };
+    Ok(start(node, listeners(config).await?).await?)
+}
+
+async fn listeners(config: &Config) -> anyhow::Result<Vec<Listener>> {
+    let public = config.tls.as_ref().map(|files| tls(files, ClientCertificates::Never));
     let mut listeners = vec![Listener {
         socket: bind(config.listen).await?,
-        tls: config.tls.as_ref().map(tls).transpose()?,
+        tls: public.transpose()?,
+        authorities: None,
         face: Face::Public,
     }];
-    if let Some(address) = config.operations_listen {
-        let socket = bind(address).await?;
-        listeners.push(Listener { socket, tls: None, face: Face::Operations });
+    if let Some(mutual) = &config.mutual_tls {
+        let authorities = (!mutual.authorities.is_empty())
+            .then(|| ClientAuthorities::new(mutual.authorities.clone()))
+            .transpose()
+            .context("mtls.client_authorities")?;
+        listeners.push(Listener {
+            socket: bind(mutual.listen).await?,
+            tls: Some(tls(&mutual.tls, ClientCertificates::Asked)?),
+            authorities,
+            face: Face::MutualTls,
+        });
     }
-    Ok(start(node, listeners).await?)
+    if let Some(address) = config.operations_listen {
+        let (socket, face) = (bind(address).await?, Face::Operations);
+        listeners.push(Listener { socket, tls: None, authorities: None, face });
+    }
+    Ok(listeners)
 }
 
 async fn bind(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
@@ -113,17 +132,12 @@ async fn bind(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
         .hint("is another server running there? choose another address with --listen")
 }
 
-/// TLS 1.2 and 1.3 with the suites of rustls, none of which is old (SEC-001).
-fn tls(files: &TlsFiles) -> anyhow::Result<Arc<rustls::ServerConfig>> {
+fn tls(files: &TlsFiles, clients: ClientCertificates) -> anyhow::Result<Arc<rustls::ServerConfig>> {
     let certificates = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|e| anyhow!("server.tls_certificate {}: {e}", files.certificate.display()))?;
+        .map_err(|e| anyhow!("tls_certificate {}: {e}", files.certificate.display()))?;
     let key = PrivateKeyDer::from_pem_file(&files.key)
-        .map_err(|e| anyhow!("server.tls_key {}: {e}", files.key.display()))?;
-    let mut config = rustls::ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(certificates, key)
-        .context("certificate and key do not fit")?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+        .map_err(|e| anyhow!("tls_key {}: {e}", files.key.display()))?;
+    let config = server_config(certificates, key, clients);
+    Ok(Arc::new(config.context("certificate and key do not fit")?))
 }

@@ -49,11 +49,6 @@ async fn absent_dpop() {
 }
 
 #[tokio::test]
-async fn absent_mtls() {
-    Server::shared().await.is_silent_about(&["tls_client", "mtls"]).await;
-}
-
-#[tokio::test]
 async fn absent_action_links() {
     Server::shared().await.has_none_of(&["/account/reset", "/reset", "/signup"]).await;
     no_route_contains(&["reset", "invit", "verify"]);

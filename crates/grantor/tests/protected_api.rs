@@ -56,7 +56,9 @@ async fn boot(folder: &Path, socket: TcpListener, issuer: &str) -> Running {
         clock: Arc::new(SystemClock),
         settings: Settings::new(tenant),
     };
-    start(node, vec![Listener { socket, tls: None, face: Face::Public }]).await.unwrap()
+    start(node, vec![Listener { socket, tls: None, authorities: None, face: Face::Public }])
+        .await
+        .unwrap()
 }
 
 fn tenant() -> TenantName {

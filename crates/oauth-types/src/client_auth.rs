@@ -1,4 +1,4 @@
-//! How a client proves who it is. RFC 6749 §2.3, RFC 7523 §2.2, OIDC Core §9.
+//! How a client proves who it is. RFC 6749 §2.3, RFC 7523 §2.2, RFC 8705 §2, OIDC Core §9.
 
 use crate::word::words;
 
@@ -11,8 +11,19 @@ words! {
         ClientSecretPost = "client_secret_post",
         /// RFC 7523 §2.2 with a key of the client
         PrivateKeyJwt = "private_key_jwt",
+        /// RFC 8705 §2.1 with a certificate of an authority
+        TlsClientAuth = "tls_client_auth",
+        /// RFC 8705 §2.2 with a certificate of the client's own
+        SelfSignedTlsClientAuth = "self_signed_tls_client_auth",
         /// A public client: it only names itself
         None = "none",
+    }
+}
+
+impl ClientAuthMethod {
+    /// Whether the client proves itself in the TLS handshake (RFC 8705 §2).
+    pub const fn is_mutual_tls(self) -> bool {
+        matches!(self, Self::TlsClientAuth | Self::SelfSignedTlsClientAuth)
     }
 }
 

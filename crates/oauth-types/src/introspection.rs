@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::confirmation::Confirmation;
+
 /// The answer about a token. `active: false` comes alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Introspection {
@@ -40,6 +42,9 @@ pub struct Introspection {
     /// The realm of the subject, with its leading slash
     #[serde(skip_serializing_if = "Option::is_none")]
     pub realm: Option<String>,
+    /// To which certificate the token is bound (RFC 8705 §3.2)
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
 }
 
 impl Introspection {

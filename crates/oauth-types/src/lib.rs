@@ -9,6 +9,7 @@
 //! | [`grant_type`]      | ways to ask for a token                    | RFC 6749 §1.3              |
 //! | [`scope`]           | scope tokens and sets of them              | RFC 6749 §3.3              |
 //! | [`client_auth`]     | how a client authenticates                 | RFC 6749 §2.3, RFC 7523    |
+//! | [`confirmation`]    | to which key a token is bound              | RFC 7800 §3.1, RFC 8705 §3 |
 //! | [`response_type`]   | what the authorization endpoint hands out  | Multiple Response Types    |
 //! | [`client_metadata`] | words of client registration               | RFC 7591 §2, OIDC Reg. §2  |
 //! | [`error_code`]      | error codes, per endpoint                  | RFC 6749 §5.2, RFC 6750    |
@@ -21,6 +22,7 @@
 
 pub mod client_auth;
 pub mod client_metadata;
+pub mod confirmation;
 pub mod error_code;
 pub mod grant_type;
 pub mod id;

@@ -133,9 +133,41 @@ pub struct Metadata {
     /// Back-Channel Logout §2.1: `sid` is in logout tokens
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backchannel_logout_session_supported: Option<bool>,
+    /// RFC 8705 §3.3
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tls_client_certificate_bound_access_tokens: bool,
+    /// RFC 8705 §5: where a client goes that shows a certificate
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtls_endpoint_aliases: Option<EndpointAliases>,
     /// Ours: where verifiers pull revocations (see [`crate::revocation_feed`])
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grantor_revocation_feed: Option<String>,
+    /// STUPS token info
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grantor_tokeninfo_endpoint: Option<String>,
+}
+
+/// The endpoints that clients ask directly, where certificates are asked for. RFC 8705 §5.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointAliases {
+    /// Where tokens are asked for
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_endpoint: Option<String>,
+    /// RFC 9126
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pushed_authorization_request_endpoint: Option<String>,
+    /// RFC 7662
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub introspection_endpoint: Option<String>,
+    /// RFC 7009
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revocation_endpoint: Option<String>,
+    /// OIDC Core §5.3
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub userinfo_endpoint: Option<String>,
+    /// RFC 7591, where clients may register themselves
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registration_endpoint: Option<String>,
     /// STUPS token info
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grantor_tokeninfo_endpoint: Option<String>,

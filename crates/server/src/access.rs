@@ -159,7 +159,7 @@ impl Caller {
     /// Reads the token of a request. RFC 6750 §2.1, §3.1; SEC-188.
     pub fn of(app: &App, parts: &Parts) -> Result<Self, Problem> {
         let here = parts.extensions.get::<Here>().expect("tenancy comes before every handler");
-        let peer = parts.extensions.get::<Peer>().copied().unwrap_or(Peer(None));
+        let peer = parts.extensions.get::<Peer>().cloned().unwrap_or_default();
         let header = authorization(&parts.headers).map_err(|_| Problem::two_credentials())?;
         let text = header.and_then(bearer).ok_or_else(Problem::unauthorized)?;
         Self::with_token(app, here.clone(), peer, text)
@@ -167,19 +167,19 @@ impl Caller {
 
     /// Whoever presents this token.
     pub fn with_token(app: &App, here: Here, peer: Peer, text: &str) -> Result<Self, Problem> {
-        let (now, tenant) = (app.clock.now(), here.0);
-        let live = tokens::verify(&tenant, text, now).map_err(|reason| {
+        let context = Context::new(app, here.0, peer, app.clock.now());
+        let live = tokens::presented(&context, text).map_err(|reason| {
             tracing::debug!(%reason, "management call refused");
             Problem::invalid_token()
         })?;
-        if !is_for_us(&tenant, &live.token) {
+        if !is_for_us(&context.tenant, &live.token) {
             return Err(Problem::invalid_token());
         }
         Ok(Self {
             actor: actor(&live.token),
             rights: Rights(live.token.scopes.clone()),
             token: live.token,
-            context: Context { tenant, address: peer.0, now, decision: app.new_id(now) },
+            context,
         })
     }
 
@@ -199,6 +199,7 @@ impl Caller {
             jti: None,
             gid: None,
             sid: None,
+            cnf: None,
         };
         Self { actor, token: Arc::new(token), rights: Rights(Scopes::EMPTY), context }
     }

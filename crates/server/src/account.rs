@@ -91,10 +91,10 @@ impl FromRequestParts<App> for Person {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Instead> {
         let Ok(Here(tenant)) = Here::from_request_parts(parts, app).await;
-        let Ok(Peer(address)) = Peer::from_request_parts(parts, app).await;
+        let Ok(peer) = Peer::from_request_parts(parts, app).await;
         let Ok(browser) = Browser::from_request_parts(parts, app).await;
         let now = app.clock.now();
-        let context = Context { tenant, address, now, decision: app.new_id(now) };
+        let context = Context::new(app, tenant, peer, now);
         let query = parts.uri.query().unwrap_or_default().to_owned();
         match signed_in(app, &context, &browser).await {
             Ok(Some((session, entry))) => {

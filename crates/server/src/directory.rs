@@ -28,6 +28,7 @@ pub use keys::{KeyRing, PublishedKeys, Statement, make as make_key};
 pub use view::{LONGEST_TOKEN_SECONDS, TenantView};
 
 use crate::secrets::Secrets;
+use crate::settings::MutualTlsListener;
 
 /// How many clients and users a node remembers.
 const REMEMBERED: usize = 4_096;
@@ -37,6 +38,7 @@ const REMEMBERED: usize = 4_096;
 pub struct Directory {
     store: Arc<dyn Store>,
     secrets: Arc<Secrets>,
+    mutual_tls: Option<MutualTlsListener>,
     tenants: ArcSwap<HashMap<TenantName, Arc<TenantView>>>,
     clients: Cache<(TenantName, ClientId), Arc<ClientEntry>>,
     users: Cache<(TenantName, UserId), Arc<UserEntry>>,
@@ -57,6 +59,7 @@ impl Directory {
     pub async fn load(
         store: Arc<dyn Store>,
         secrets: Arc<Secrets>,
+        mutual_tls: Option<MutualTlsListener>,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         let directory = Self {
@@ -64,6 +67,7 @@ impl Directory {
             cursor: AtomicI64::new(store.last_change().await?),
             store,
             secrets,
+            mutual_tls,
             tenants: ArcSwap::default(),
             clients: Cache::new(REMEMBERED),
             users: Cache::new(REMEMBERED),

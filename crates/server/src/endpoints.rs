@@ -38,7 +38,7 @@ use crate::transaction::{Stuck, Transaction};
 
 /// A new context, with the number of the decision that is about to be made.
 fn context(app: &App, tenant: std::sync::Arc<TenantView>, peer: Peer, now: Timestamp) -> Context {
-    Context { tenant, address: peer.0, now, decision: app.new_id(now) }
+    Context::new(app, tenant, peer, now)
 }
 
 /// Reads the form of an OAuth endpoint: nothing else is taken (SEC-012), and nothing from the
@@ -83,6 +83,7 @@ pub(crate) async fn authenticated(
         issuer: &context.tenant.tenant.issuer,
         digest_key: &app.secrets.client_digest,
         now: context.now,
+        certificate: context.certificate.as_deref(),
     };
     let registered = match &entry {
         Some(entry) => Some(app.client_keys.with_keys(app, &entry.registered).await),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::header::{self, HeaderMap};
 use axum::http::request::Parts;
+use grantor_domain::client_auth::ClientCertificate;
 
 use crate::directory::TenantView;
 
@@ -23,15 +24,20 @@ impl<S: Sync> FromRequestParts<S> for Here {
     }
 }
 
-/// The address of the client, as far as it can be believed (SEC-005).
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub Option<IpAddr>);
+/// Whoever is at the other end, as far as it can be believed.
+#[derive(Clone, Debug, Default)]
+pub struct Peer {
+    /// The address (SEC-005)
+    pub address: Option<IpAddr>,
+    /// The certificate of the TLS connection. No header counts as one (SEC-058)
+    pub certificate: Option<Arc<ClientCertificate>>,
+}
 
 impl<S: Sync> FromRequestParts<S> for Peer {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get::<Self>().copied().unwrap_or(Self(None)))
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
     }
 }
 

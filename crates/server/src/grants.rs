@@ -13,10 +13,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use grantor_domain::audit::AuditOutcome;
+use grantor_domain::binding::binding;
 use grantor_domain::client::TokenFormat;
-use grantor_domain::client_auth::AuthenticatedClient;
+use grantor_domain::client_auth::{AuthenticatedClient, ClientCertificate};
 use grantor_domain::decision::{Entitlement, Outcome, RecordedDecision};
 use grantor_domain::token::{PresentedGrant, TokenError, TokenRequest};
+use grantor_oauth_types::confirmation::CertificateThumbprint;
 use grantor_oauth_types::id::DecisionId;
 use grantor_oauth_types::name::RealmName;
 use grantor_store::StoreError;
@@ -25,6 +27,7 @@ use jiff::Timestamp;
 use crate::app::App;
 use crate::audit::{IssueEvent, Why};
 use crate::directory::{ClientEntry, TenantView};
+use crate::extract::Peer;
 use crate::metrics::{Signature, TokenOutcome, TokenResult};
 use crate::tokens::{self, NoSigner, Speaker};
 
@@ -35,10 +38,25 @@ pub struct Context {
     pub tenant: Arc<TenantView>,
     /// From which address
     pub address: Option<IpAddr>,
+    /// With which certificate, by the TLS layer
+    pub certificate: Option<Arc<ClientCertificate>>,
     /// When
     pub now: Timestamp,
     /// Which decision this will be
     pub decision: DecisionId,
+}
+
+impl Context {
+    /// Of a request that comes from `peer` now, and will be decided under a new number.
+    pub fn new(app: &App, tenant: Arc<TenantView>, peer: Peer, now: Timestamp) -> Self {
+        let Peer { address, certificate } = peer;
+        Self { tenant, address, certificate, now, decision: app.new_id(now) }
+    }
+
+    /// The name of the certificate in tokens (RFC 8705 §3.1).
+    pub fn thumbprint(&self) -> Option<CertificateThumbprint> {
+        self.certificate.as_ref().map(|certificate| certificate.thumbprint())
+    }
 }
 
 /// A token, and what goes with it.
@@ -96,6 +114,8 @@ async fn by_grant(
     client: &AuthenticatedClient,
     request: TokenRequest,
 ) -> Result<Issued, TokenFailure> {
+    // Before anything is spent (trap 75).
+    binding(client, context.thumbprint())?;
     let TokenRequest { scopes, resource, grant } = request;
     match grant {
         PresentedGrant::ClientCredentials => {
@@ -159,6 +179,7 @@ fn access_token(
     client: &AuthenticatedClient,
     speaker: Speaker,
     entitled: &Entitlement,
-) -> Result<String, NoSigner> {
-    tokens::make(&context.tenant, client, speaker, entitled, context.now)
+) -> Result<String, TokenFailure> {
+    let bound = binding(client, context.thumbprint())?;
+    Ok(tokens::make(&context.tenant, client, speaker, entitled, bound, context.now)?)
 }

@@ -6,6 +6,7 @@
 //! | module        | what                                                            |
 //! |---------------|-----------------------------------------------------------------|
 //! | [`listener`]  | the accept loop and its limits                                  |
+//! | [`tls`]       | versions, suites, and certificates of clients                   |
 //! | [`tenancy`]   | which tenant a request is for, and from whom it comes           |
 //! | [`routes`]    | every path, and who may call it                                 |
 //! | [`endpoints`] | the protocol endpoints, a file each                             |
@@ -67,6 +68,7 @@ pub mod settings;
 pub mod start;
 pub mod tenancy;
 pub mod throttle;
+pub mod tls;
 pub mod tokens;
 pub mod transaction;
 pub mod turnstile;

@@ -11,6 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use futures_util::FutureExt as _;
+use grantor_domain::client_auth::ClientCertificate;
 use http_body_util::Limited;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -26,6 +27,7 @@ use tower::ServiceExt as _;
 
 use crate::app::App;
 use crate::reply::json::private;
+use crate::tls::{ClientAuthorities, client_certificate};
 use crate::{routes, tenancy};
 
 /// Reading the headers of a request takes at most this long (SEC-009).
@@ -51,6 +53,8 @@ const HEADER_BYTES: usize = 40 * 1024;
 pub enum Face {
     /// Tenants' endpoints; hosts are checked
     Public,
+    /// What clients ask with a certificate; hosts are checked
+    MutualTls,
     /// Health and metrics; no tenant
     Operations,
 }
@@ -62,6 +66,8 @@ pub struct Listener {
     pub socket: TcpListener,
     /// With TLS, unless a proxy does that
     pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// Who stands behind certificates of clients, where they are asked for
+    pub authorities: Option<ClientAuthorities>,
     /// What is served
     pub face: Face,
 }
@@ -91,14 +97,22 @@ pub async fn serve(
         let _ = stream.set_nodelay(true);
         let (app, router, tls) = (app.clone(), router.clone(), tls.clone());
         let (watcher, face) = (graceful.watcher(), listener.face);
+        let authorities = listener.authorities.clone();
         tokio::spawn(async move {
             let _permit = permit;
             match tls {
-                None => connection(app, router, stream, peer, face, watcher).await,
+                None => {
+                    let other = OtherEnd { peer, certificate: None, face };
+                    connection(app, router, stream, other, watcher).await;
+                }
                 Some(tls) => {
                     let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream));
                     if let Ok(Ok(stream)) = handshake.await {
-                        connection(app, router, stream, peer, face, watcher).await;
+                        let (_, session) = stream.get_ref();
+                        let now = app.clock.now();
+                        let certificate = client_certificate(session, authorities.as_ref(), now);
+                        let other = OtherEnd { peer, certificate, face };
+                        connection(app, router, stream, other, watcher).await;
                     }
                 }
             }
@@ -111,19 +125,26 @@ pub async fn serve(
     }
 }
 
+/// Who is at the other end of a connection, and where it came in.
+#[derive(Clone)]
+struct OtherEnd {
+    peer: SocketAddr,
+    certificate: Option<Arc<ClientCertificate>>,
+    face: Face,
+}
+
 async fn connection<S>(
     app: App,
     router: Router,
     stream: S,
-    peer: SocketAddr,
-    face: Face,
+    other: OtherEnd,
     watcher: hyper_util::server::graceful::Watcher,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: Request<Incoming>| {
-        let (app, router) = (app.clone(), router.clone());
-        async move { Ok::<_, Infallible>(answer(app, router, request, peer, face).await) }
+        let (app, router, other) = (app.clone(), router.clone(), other.clone());
+        async move { Ok::<_, Infallible>(answer(app, router, request, other).await) }
     });
     let mut builder = Builder::new(TokioExecutor::new());
     // hyper reads no more than 100 header fields by itself (SEC-007).
@@ -165,15 +186,15 @@ async fn answer(
     app: App,
     router: Router,
     request: Request<Incoming>,
-    peer: SocketAddr,
-    face: Face,
+    other: OtherEnd,
 ) -> Response<Body> {
     if let Some(refusal) = too_long(&request) {
         return refusal;
     }
+    let OtherEnd { peer, certificate, face } = other;
     let request = match face {
         Face::Operations => Ok(request),
-        Face::Public => tenancy::admit(&app, request, peer),
+        Face::Public | Face::MutualTls => tenancy::admit(&app, request, peer, certificate, face),
     };
     let request = match request {
         Ok(request) => request,

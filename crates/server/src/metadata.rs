@@ -13,13 +13,14 @@ use grantor_domain::tenant::{RegistrationPolicy, Tenant};
 use grantor_oauth_types::client_auth::ClientAuthMethod;
 use grantor_oauth_types::client_metadata::SubjectType;
 use grantor_oauth_types::grant_type::GrantType;
-use grantor_oauth_types::metadata::Metadata;
+use grantor_oauth_types::metadata::{EndpointAliases, Metadata};
 use grantor_oauth_types::response_type::{Prompt, ResponseMode, ResponseType};
 use grantor_oauth_types::scope::ScopeToken;
 use grantor_pages::Language;
 use jiff::Timestamp;
 
 use crate::directory::KeyRing;
+use crate::settings::MutualTlsListener;
 
 fn strings<T: ToString>(words: &[T]) -> Vec<String> {
     words.iter().map(ToString::to_string).collect()
@@ -33,21 +34,47 @@ fn claims() -> Vec<String> {
     of_the_token.into_iter().chain(of_people).map(ToOwned::to_owned).collect()
 }
 
+/// How clients can authenticate: with a certificate where one is asked for, and by an authority where
+/// one is trusted.
+fn methods(mutual_tls: Option<&MutualTlsListener>) -> Vec<String> {
+    let offered = |method: &&ClientAuthMethod| match method {
+        ClientAuthMethod::TlsClientAuth => mutual_tls.is_some_and(|m| m.has_authorities),
+        ClientAuthMethod::SelfSignedTlsClientAuth => mutual_tls.is_some(),
+        _ => true,
+    };
+    ClientAuthMethod::ALL.iter().filter(offered).map(ToString::to_string).collect()
+}
+
+/// RFC 8705 §5: every endpoint that a client asks itself. Hosts of that listener are named nowhere
+/// else (trap 3).
+fn aliases(tenant: &Tenant, mutual_tls: Option<&MutualTlsListener>) -> Option<EndpointAliases> {
+    let base = mutual_tls?.base(&tenant.issuer)?;
+    let at = |path: &str| Some(format!("{base}{path}"));
+    Some(EndpointAliases {
+        token_endpoint: at("/oauth2/token"),
+        pushed_authorization_request_endpoint: at("/oauth2/par"),
+        introspection_endpoint: at("/oauth2/introspect"),
+        revocation_endpoint: at("/oauth2/revoke"),
+        userinfo_endpoint: at("/oauth2/userinfo"),
+        registration_endpoint: at("/oauth2/register")
+            .filter(|_| tenant.settings.registration != RegistrationPolicy::Off),
+        grantor_tokeninfo_endpoint: at("/oauth2/tokeninfo"),
+    })
+}
+
 /// The document of a tenant. Everything in it comes from configuration, never from a request
 /// (SEC-004).
 pub fn document(
     tenant: &Tenant,
     keys: &KeyRing,
     scopes: &HashMap<ScopeToken, Scope>,
+    mutual_tls: Option<&MutualTlsListener>,
     now: Timestamp,
 ) -> Bytes {
     let at = |path: &str| Some(format!("{}{path}", tenant.issuer));
-    let methods = || ClientAuthMethod::ALL.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let confidential = || {
-        let public = ClientAuthMethod::None;
-        let all = ClientAuthMethod::ALL.iter();
-        all.filter(|method| **method != public).map(ToString::to_string).collect::<Vec<_>>()
-    };
+    let methods = methods(mutual_tls);
+    let mut confidential = methods.clone();
+    confidential.retain(|method| *method != ClientAuthMethod::None.as_str());
     // What a client can be registered for: a key that is missing is made then.
     let mut signing = Client::OFFERED_ALGS.to_vec();
     signing.extend(keys.algorithms(now).into_iter().filter(|a| !Client::OFFERED_ALGS.contains(a)));
@@ -92,13 +119,13 @@ pub fn document(
         response_types_supported: strings(ResponseType::ALL),
         grant_types_supported: strings(GrantType::ALL),
         scopes_supported: shown,
-        token_endpoint_auth_methods_supported: methods(),
+        token_endpoint_auth_methods_supported: methods.clone(),
         token_endpoint_auth_signing_alg_values_supported: Algorithm::ALL
             .iter()
             .map(ToString::to_string)
             .collect(),
-        introspection_endpoint_auth_methods_supported: confidential(),
-        revocation_endpoint_auth_methods_supported: methods(),
+        introspection_endpoint_auth_methods_supported: confidential,
+        revocation_endpoint_auth_methods_supported: methods,
         subject_types_supported: strings(SubjectType::ALL),
         id_token_signing_alg_values_supported: and_none(
             strings(&signing),
@@ -120,6 +147,8 @@ pub fn document(
         frontchannel_logout_session_supported: Some(true),
         backchannel_logout_supported: Some(true),
         backchannel_logout_session_supported: Some(true),
+        tls_client_certificate_bound_access_tokens: mutual_tls.is_some(),
+        mtls_endpoint_aliases: aliases(tenant, mutual_tls),
         grantor_revocation_feed: at("/oauth2/revocations"),
         grantor_tokeninfo_endpoint: at("/oauth2/tokeninfo"),
     };

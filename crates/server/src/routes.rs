@@ -125,6 +125,25 @@ pub fn public() -> Routes {
         .merge(crate::api::routes())
 }
 
+/// Everything that is answered where clients are asked for certificates: what they and the holders of
+/// their tokens ask themselves (RFC 8705 §5). No page is among it; browsers would ask people for a
+/// certificate.
+pub fn mutual_tls() -> Routes {
+    Routes::default()
+        .add(Guard::Client, Method::POST, "/oauth2/token", token::post)
+        .add(Guard::Client, Method::POST, "/oauth2/introspect", introspect::post)
+        .add(Guard::Client, Method::POST, "/oauth2/revoke", revoke::post)
+        .add(Guard::Client, Method::POST, "/oauth2/par", par::post)
+        .add(Guard::Open, Method::POST, "/oauth2/register", register::post)
+        .add(Guard::Token, Method::GET, "/oauth2/register/{id}", register::get)
+        .add(Guard::Token, Method::PUT, "/oauth2/register/{id}", register::put)
+        .add(Guard::Token, Method::DELETE, "/oauth2/register/{id}", register::delete)
+        .add(Guard::Token, Method::GET, "/oauth2/userinfo", userinfo::get)
+        .add(Guard::Token, Method::POST, "/oauth2/userinfo", userinfo::post)
+        .merge(stups::routes())
+        .merge(crate::api::routes())
+}
+
 /// Everything the operations listener answers.
 pub fn operations() -> Routes {
     Routes::default()

@@ -14,12 +14,39 @@ pub struct Settings {
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// Where this server may go besides the public internet (SEC-156)
     pub outbound: OutboundPolicy,
+    /// Where clients show certificates; `None` is nowhere
+    pub mutual_tls: Option<MutualTlsListener>,
     /// How many connections may be open at once
     pub max_connections: usize,
     /// How long a drain may take, in seconds (REL-028)
     pub drain_seconds: u64,
     /// How long requests are still taken after readiness went off, in seconds (REL-028)
     pub drain_delay_seconds: u64,
+}
+
+/// How clients reach the listener that asks for certificates (RFC 8705 §5): at the host of their
+/// issuer and another port, or at a host that is named after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MutualTlsListener {
+    /// What is before the host of an issuer, as `mtls.`; may be empty
+    pub host_prefix: String,
+    /// The port that clients see
+    pub port: u16,
+    /// Whether there are authorities for `tls_client_auth`
+    pub has_authorities: bool,
+}
+
+impl MutualTlsListener {
+    /// Where an issuer is found there. `None` if it is no URL with a host.
+    pub fn base(&self, issuer: &str) -> Option<String> {
+        let url = url::Url::parse(issuer).ok()?;
+        let (prefix, host) = (&self.host_prefix, url.host_str()?);
+        let port = match self.port {
+            443 => String::new(),
+            port => format!(":{port}"),
+        };
+        Some(format!("https://{prefix}{host}{port}{}", url.path().trim_end_matches('/')))
+    }
 }
 
 impl Settings {
@@ -29,9 +56,33 @@ impl Settings {
             default_tenant,
             trusted_proxies: Vec::new(),
             outbound: OutboundPolicy::default(),
+            mutual_tls: None,
             max_connections: 10_000,
             drain_seconds: 30,
             drain_delay_seconds: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_issuer_is_found_at_its_host_and_another_port_or_at_a_host_named_after_it() {
+        let at = |host_prefix: &str, port, issuer: &str| {
+            let host_prefix = host_prefix.to_owned();
+            MutualTlsListener { host_prefix, port, has_authorities: false }.base(issuer)
+        };
+        #[rustfmt::skip]
+        let table = [
+            ("",      8446, "https://id.example",          "https://id.example:8446"),
+            ("mtls.", 443,  "https://id.example",          "https://mtls.id.example"),
+            ("mtls.", 443,  "https://id.example:8443/t/a", "https://mtls.id.example/t/a"),
+            ("",      8446, "http://[::1]:8080",           "https://[::1]:8446"),
+        ];
+        for (prefix, port, issuer, base) in table {
+            assert_eq!(at(prefix, port, issuer).as_deref(), Some(base));
         }
     }
 }

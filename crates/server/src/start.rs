@@ -50,7 +50,8 @@ pub struct Running {
 pub async fn start(node: Node, listeners: Vec<Listener>) -> Result<Running, StoreError> {
     let now = node.clock.now();
     let (store, secrets) = (Arc::clone(&node.store), Arc::clone(&node.secrets));
-    let directory = Directory::load(store, secrets, now).await?;
+    let mutual_tls = node.settings.mutual_tls.clone();
+    let directory = Directory::load(store, secrets, mutual_tls, now).await?;
     let outbound = Outbound::new(&node.settings.outbound, Arc::clone(&node.clock))
         .map_err(|error| StoreError::Unavailable(format!("the outbound settings: {error}")))?;
     let app = App::new(Parts {
@@ -77,7 +78,7 @@ pub async fn start(node: Node, listeners: Vec<Listener>) -> Result<Running, Stor
     let (mut public, mut operations) = (Served::default(), Served::default());
     for listener in listeners {
         match listener.face {
-            Face::Public => public.add(&app, listener),
+            Face::Public | Face::MutualTls => public.add(&app, listener),
             Face::Operations => operations.add(&app, listener),
         }
     }
@@ -112,6 +113,7 @@ fn router(face: Face) -> Router<App> {
         Face::Public => {
             routes::public().into_router().layer(axum::middleware::from_fn(cross_origin::admit))
         }
+        Face::MutualTls => routes::mutual_tls().into_router(),
         Face::Operations => routes::operations().into_router(),
     }
 }

@@ -9,12 +9,14 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response, StatusCode, Uri, header, uri::PathAndQuery};
+use grantor_domain::client_auth::ClientCertificate;
 use grantor_domain::tenant::Tenant;
 use serde_json::json;
 
 use crate::app::App;
 use crate::directory::TenantView;
 use crate::extract::{Here, Peer};
+use crate::listener::Face;
 use crate::reply::json::private;
 
 /// Finds tenant and peer, and rewrites the path of a tenant that does not live at the root; or
@@ -23,8 +25,10 @@ pub fn admit<B>(
     app: &App,
     mut request: Request<B>,
     socket: SocketAddr,
+    certificate: Option<Arc<ClientCertificate>>,
+    face: Face,
 ) -> Result<Request<B>, Box<Response<Body>>> {
-    let Some((view, prefix)) = find(app, &request) else {
+    let Some((view, prefix)) = find(app, &request, face) else {
         let body = json!({ "error": "misdirected_request", "error_description":
             "no tenant answers at this host and path; check the issuer URL" });
         return Err(Box::new(private(StatusCode::MISDIRECTED_REQUEST, &body)));
@@ -32,14 +36,18 @@ pub fn admit<B>(
     if prefix > 0 {
         *request.uri_mut() = without_prefix(request.uri(), prefix);
     }
-    let peer = Peer(client_address(&app.settings.trusted_proxies, socket.ip(), request.headers()));
+    let address = client_address(&app.settings.trusted_proxies, socket.ip(), request.headers());
+    let peer = Peer { address, certificate };
     request.extensions_mut().insert(Here(view));
     request.extensions_mut().insert(peer);
     Ok(request)
 }
 
 /// The tenant, and how many bytes of the path are its prefix.
-fn find<B>(app: &App, request: &Request<B>) -> Option<(Arc<TenantView>, usize)> {
+///
+/// Where certificates are asked for, a tenant answers at the place that its metadata names, and
+/// nowhere else.
+fn find<B>(app: &App, request: &Request<B>, face: Face) -> Option<(Arc<TenantView>, usize)> {
     let authority = match request.uri().authority() {
         Some(authority) => authority.as_str(),
         None => request.headers().get(header::HOST)?.to_str().ok()?,
@@ -49,8 +57,11 @@ fn find<B>(app: &App, request: &Request<B>) -> Option<(Arc<TenantView>, usize)> 
     tenants
         .values()
         .filter_map(|view| {
-            let (host, prefix) = issuer_parts(&view.tenant.issuer)?;
-            let here = host.eq_ignore_ascii_case(authority) || is_listed(&view.tenant, authority);
+            let mutual = face == Face::MutualTls;
+            let base = if mutual { view.mutual_tls.as_ref()? } else { &view.tenant.issuer };
+            let (host, prefix) = issuer_parts(base)?;
+            let listed = || !mutual && is_listed(&view.tenant, authority);
+            let here = host.eq_ignore_ascii_case(authority) || listed();
             let under = path.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'));
             (here && under).then(|| (Arc::clone(view), prefix.len()))
         })

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use grantor_crypto::jws::parse_compact;
+use grantor_domain::binding::is_holder;
 use grantor_domain::client::{Client, TokenFormat, TokenProfile};
 use grantor_domain::decision::Entitlement;
 use grantor_domain::issue::AccessToken;
 use grantor_domain::revocation::{self, Hash};
+use grantor_oauth_types::confirmation::Confirmation;
 use grantor_oauth_types::id::{GrantId, SessionId};
 use grantor_oauth_types::name::RealmName;
 use jiff::Timestamp;
@@ -16,6 +18,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use grantor_crypto::token::ACCESS_TOKEN_PREFIX;
 
 use crate::directory::TenantView;
+use crate::grants::Context;
 
 /// Leeway for `iat`, in seconds (SEC-087). The end of a token has none at its own issuer.
 const LEEWAY: i64 = 30;
@@ -47,6 +50,7 @@ pub fn make(
     client: &Client,
     speaker: Speaker,
     entitled: &Entitlement,
+    bound: Option<Confirmation>,
     now: Timestamp,
 ) -> Result<String, NoSigner> {
     let iat = now.as_second();
@@ -63,6 +67,7 @@ pub fn make(
         jti: Some(BASE64_URL_SAFE_NO_PAD.encode(grantor_crypto::random::bytes::<16>())),
         gid: speaker.grant,
         sid: speaker.session,
+        cnf: bound,
     };
     match client.token_format {
         TokenFormat::Jwt => {
@@ -100,9 +105,23 @@ pub enum Worthless {
     /// It was revoked
     #[error("revoked")]
     Revoked,
+    /// It is bound to a certificate that did not come with it (RFC 8705 §3)
+    #[error("bound to another certificate")]
+    NotTheHolder,
 }
 
-/// Finds out what a presented token is worth.
+/// Finds out what a token is worth to whoever came with it: one that is bound counts together with
+/// its certificate only (SEC-102).
+pub fn presented(context: &Context, text: &str) -> Result<LiveToken, Worthless> {
+    let live = verify(&context.tenant, text, context.now)?;
+    match is_holder(&live.token, context.thumbprint()) {
+        true => Ok(live),
+        false => Err(Worthless::NotTheHolder),
+    }
+}
+
+/// Finds out what a token is worth that somebody asks about. Whoever comes with one to use it is
+/// judged by [`presented`].
 pub fn verify(view: &TenantView, text: &str, now: Timestamp) -> Result<LiveToken, Worthless> {
     let salt = &view.tenant.settings.revocation_salt;
     let hash = revocation::hash(salt, text);

@@ -12,4 +12,4 @@ mod store;
 
 pub use browser::{Form, Seen, TestBrowser};
 pub use clock::TestClock;
-pub use server::{Answer, TestServer, TestServerBuilder};
+pub use server::{Answer, MutualTls, TestServer, TestServerBuilder};

@@ -13,10 +13,12 @@ use grantor_server::listener::{Face, Listener};
 use grantor_server::outbound::OutboundPolicy;
 use grantor_server::secrets::Secrets;
 use grantor_server::seed;
-use grantor_server::settings::Settings;
+use grantor_server::settings::{MutualTlsListener, Settings};
 use grantor_server::start::{Node, Running, start};
+use grantor_server::tls::{ClientAuthorities, ClientCertificates, server_config};
 use grantor_store::Store;
 use reqwest::{Method, RequestBuilder, StatusCode};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -48,6 +50,18 @@ pub struct TestServerBuilder {
     administrator: bool,
     store: Option<Arc<dyn Store>>,
     outbound: OutboundPolicy,
+    mutual_tls: Option<MutualTls>,
+}
+
+/// A second listener, which asks clients for certificates.
+#[derive(Debug)]
+pub struct MutualTls {
+    /// Its certificate, for `localhost` or 127.0.0.1
+    pub certificate: CertificateDer<'static>,
+    /// The key of that
+    pub key: PrivateKeyDer<'static>,
+    /// Who stands behind certificates of clients
+    pub authorities: Vec<CertificateDer<'static>>,
 }
 
 /// What came back.
@@ -71,7 +85,12 @@ impl TestServer {
 
     /// A node with other things.
     pub fn builder() -> TestServerBuilder {
-        TestServerBuilder { administrator: true, store: None, outbound: OutboundPolicy::default() }
+        TestServerBuilder {
+            administrator: true,
+            store: None,
+            outbound: OutboundPolicy::default(),
+            mutual_tls: None,
+        }
     }
 
     /// A token of the administrator with every permission it has.
@@ -181,6 +200,13 @@ impl TestServerBuilder {
         self
     }
 
+    /// With a listener that asks for certificates.
+    #[must_use]
+    pub fn mutual_tls(mut self, listener: MutualTls) -> Self {
+        self.mutual_tls = Some(listener);
+        self
+    }
+
     /// On this store; it must be empty and migrated.
     #[must_use]
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
@@ -211,16 +237,26 @@ impl TestServerBuilder {
         } else {
             None
         };
+        let mut settings = Settings { outbound: self.outbound, ..Settings::new(tenant) };
+        let listener = |socket, face| Listener { socket, tls: None, authorities: None, face };
+        let mut listeners =
+            vec![listener(public, Face::Public), listener(operations, Face::Operations)];
+        if let Some(mutual) = self.mutual_tls {
+            let (socket, _) = bind().await;
+            settings.mutual_tls = Some(MutualTlsListener {
+                host_prefix: String::new(),
+                port: socket.local_addr().expect("bound").port(),
+                has_authorities: !mutual.authorities.is_empty(),
+            });
+            listeners.push(mutual.listener(socket));
+        }
         let node = Node {
             store,
             secrets,
             passwords: PasswordPool::cheap_for_tests().expect("a thread"),
             clock: Arc::new(clock.clone()),
-            settings: Settings { outbound: self.outbound, ..Settings::new(tenant) },
+            settings,
         };
-        let listener = |socket, face| Listener { socket, tls: None, face };
-        let listeners =
-            vec![listener(public, Face::Public), listener(operations, Face::Operations)];
         let running = start(node, listeners).await.expect("the node starts");
         TestServer {
             app: running.app.clone(),
@@ -232,6 +268,17 @@ impl TestServerBuilder {
             running,
             folder,
         }
+    }
+}
+
+impl MutualTls {
+    fn listener(self, socket: TcpListener) -> Listener {
+        let Self { certificate, key, authorities } = self;
+        let config = server_config(vec![certificate], key, ClientCertificates::Asked);
+        let authorities = (!authorities.is_empty())
+            .then(|| ClientAuthorities::new(authorities).expect("authorities of the test"));
+        let tls = Some(Arc::new(config.expect("the key of the certificate")));
+        Listener { socket, tls, authorities, face: Face::MutualTls }
     }
 }
 

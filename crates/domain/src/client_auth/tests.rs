@@ -1,6 +1,7 @@
 //! Tables of credentials that are right in every respect, of which a row spoils one.
 
 mod assertions;
+mod certificates;
 
 use grantor_crypto::alg::Algorithm;
 use grantor_oauth_types::client_auth::CLIENT_ASSERTION_TYPE;
@@ -42,7 +43,8 @@ fn judge(
     let mut params = Params::parse(body.as_bytes())?;
     let presented = PresentedClient::find(authorization, &mut params)?;
     let digest_key = digest_key();
-    let context = AuthContext { issuer: ISSUER, digest_key: &digest_key, now };
+    let certificate = None;
+    let context = AuthContext { issuer: ISSUER, digest_key: &digest_key, now, certificate };
     let known = registered.filter(|registered| registered.client.id == presented.id);
     Ok(authenticate(&presented, known, context)?)
 }

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::{Ask, Decision, Facts, GrantFacts, Rule, SubjectFacts, decide, scopes};
 use crate::application::Application;
 use crate::assignment::Assignment;
-use crate::client::{AuthorizationSettings, Client, LogoutSettings, OpenIdSettings, Presentation};
+use crate::client::{
+    AuthorizationSettings, Client, LogoutSettings, MutualTls, OpenIdSettings, Presentation,
+};
 use crate::consent::Consent;
 use crate::realm::Realm;
 use crate::resource_type::ResourceType;
@@ -292,6 +294,7 @@ fn what_decides(client: &Client) -> Client {
         openid: OpenIdSettings::default(),
         logout: LogoutSettings::default(),
         presentation: Presentation::default(),
+        mutual_tls: MutualTls::default(),
         registration: None,
         compat: client.compat,
     }

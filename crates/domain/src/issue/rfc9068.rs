@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use grantor_oauth_types::confirmation::Confirmation;
 use grantor_oauth_types::id::{GrantId, SessionId};
 use grantor_oauth_types::name::{ClientId, RealmName};
 use grantor_oauth_types::scope::Scopes;
@@ -33,6 +34,8 @@ struct Claims<'a> {
     gid: Option<GrantId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sid: Option<SessionId>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::bound")]
+    cnf: Option<Confirmation>,
     #[serde(default, skip_serializing, deserialize_with = "super::not_before")]
     nbf: Option<Seconds>,
 }
@@ -61,6 +64,7 @@ pub(super) fn write(token: &AccessToken, issuer: &str) -> Vec<u8> {
         realm: token.realm.as_ref().map(|realm| realm.with_slash().into()),
         gid: token.gid,
         sid: token.sid,
+        cnf: token.cnf,
         nbf: None,
     };
     let mut payload = Vec::with_capacity(384);
@@ -96,5 +100,6 @@ pub(super) fn read(payload: &[u8], issuer: &str) -> Result<AccessToken, Unreadab
         jti: Some(said(&claims.jti)?),
         gid: claims.gid,
         sid: claims.sid,
+        cnf: claims.cnf,
     })
 }

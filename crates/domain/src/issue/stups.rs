@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use grantor_oauth_types::confirmation::Confirmation;
 use grantor_oauth_types::id::GrantId;
 use grantor_oauth_types::name::{ClientId, RealmName};
 use grantor_oauth_types::scope::Scopes;
@@ -32,6 +33,8 @@ struct Claims<'a> {
     azp: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     gid: Option<GrantId>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::bound")]
+    cnf: Option<Confirmation>,
     #[serde(default, skip_serializing, deserialize_with = "super::not_before")]
     nbf: Option<Seconds>,
 }
@@ -47,6 +50,7 @@ pub(super) fn write(token: &AccessToken) -> Vec<u8> {
         exp: Seconds(token.exp),
         azp: client.map(|client| client.as_str().into()),
         gid: token.gid,
+        cnf: token.cnf,
         nbf: None,
     };
     let mut payload = Vec::with_capacity(192);
@@ -82,5 +86,6 @@ pub(super) fn read(payload: &[u8]) -> Result<AccessToken, Unreadable> {
         jti: None,
         gid: claims.gid,
         sid: None,
+        cnf: claims.cnf,
     })
 }

@@ -2,6 +2,7 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use grantor_crypto::alg::Algorithm;
 use grantor_crypto::jws::Signer;
 use grantor_crypto::key::SigningKey;
+use grantor_oauth_types::confirmation::{CertificateThumbprint, Confirmation};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -13,7 +14,7 @@ fn grant_id() -> GrantId {
 }
 
 /// A customer's token from the shop.
-fn rfc9068() -> AccessToken {
+pub(crate) fn rfc9068() -> AccessToken {
     AccessToken {
         profile: TokenProfile::Rfc9068,
         sub: user_id(1).to_string(),
@@ -27,6 +28,7 @@ fn rfc9068() -> AccessToken {
         jti: Some("0K".to_owned()),
         gid: Some(grant_id()),
         sid: None,
+        cnf: None,
     }
 }
 
@@ -44,6 +46,33 @@ fn stups() -> AccessToken {
         jti: None,
         gid: None,
         sid: None,
+        cnf: None,
+    }
+}
+
+fn confirmation(hash: [u8; 32]) -> Confirmation {
+    Confirmation { certificate: CertificateThumbprint::from_bytes(hash) }
+}
+
+#[test]
+fn sec_102_both_profiles_say_to_which_certificate_a_token_is_bound() {
+    let cnf = Some(confirmation([7; 32]));
+    for token in [AccessToken { cnf, ..rfc9068() }, AccessToken { cnf, ..stups() }] {
+        let claims: serde_json::Value = serde_json::from_str(&written(&token)).unwrap();
+        let thumbprint = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
+        assert_eq!(claims["cnf"], serde_json::json!({ "x5t#S256": thumbprint }));
+        assert_eq!(read_back(&token).unwrap().cnf, cnf);
+    }
+}
+
+#[test]
+fn sec_102_a_binding_that_is_not_known_makes_a_token_unreadable() {
+    for token in [rfc9068(), stups()] {
+        for cnf in [r#"{"jkt":"x"}"#, "{}", "null", r#""x""#] {
+            let payload = written(&token).replacen('{', &format!("{{\"cnf\":{cnf},"), 1);
+            let typ = AccessToken::jwt_typ(token.profile);
+            assert!(AccessToken::from_jwt(typ, payload.as_bytes(), ISSUER).is_err(), "{cnf}");
+        }
     }
 }
 
@@ -304,6 +333,7 @@ proptest! {
         (iat, life) in (0..4_000_000_000_i64, 1..3_000_000_i64),
         in_grant in any::<bool>(),
         in_realm in any::<bool>(),
+        bound in any::<Option<[u8; 32]>>(),
     ) {
         let standard = AccessToken {
             sub: sub.clone(),
@@ -313,6 +343,7 @@ proptest! {
             exp: iat + life,
             gid: in_grant.then(grant_id),
             sid: None,
+            cnf: bound.map(confirmation),
             realm: in_realm.then(|| realm_name("customers")),
             ..rfc9068()
         };

@@ -4,6 +4,7 @@ use grantor_oauth_types::name::{RealmName, TenantName};
 use grantor_oauth_types::scope::Scopes;
 
 use super::*;
+use crate::grant::GrantOrigin;
 
 const GRACE: SignedDuration = SignedDuration::from_secs(30);
 
@@ -51,8 +52,24 @@ fn grant() -> Grant {
 }
 
 fn present(grant: &Grant, token: &str, grace: SignedDuration, second: i64) -> Rotation {
+    present_with(grant, token, grace, second, None)
+}
+
+fn present_with(
+    grant: &Grant,
+    token: &str,
+    grace: SignedDuration,
+    second: i64,
+    certificate: Option<CertificateThumbprint>,
+) -> Rotation {
     let next = successor(&format!("{token}+"));
-    rotate(Some(grant), &client("shop"), &digest(token), &next, policy(grace), at(second))
+    let shop = client("shop");
+    let by = Presenter { client: &shop, certificate };
+    rotate(Some(grant), by, &digest(token), &next, policy(grace), at(second))
+}
+
+fn by(client: &ClientId) -> Presenter<'_> {
+    Presenter { client, certificate: None }
 }
 
 fn after_one_rotation() -> Grant {
@@ -104,10 +121,33 @@ fn sec_063_without_grace_a_race_is_refused_and_a_later_reuse_ends_the_grant() {
 
 #[test]
 fn sec_060_another_client_changes_nothing() {
-    let next = successor("x");
+    let (next, evil) = (successor("x"), client("evil"));
     let rotation =
-        rotate(Some(&grant()), &client("evil"), &digest("rt0"), &next, policy(GRACE), at(2_000));
+        rotate(Some(&grant()), by(&evil), &digest("rt0"), &next, policy(GRACE), at(2_000));
     assert_eq!(rotation, Rotation::Refused(RefreshRefusal::IssuedToAnother));
+}
+
+#[test]
+fn sec_060_a_token_that_is_bound_to_a_certificate_counts_with_it_only() {
+    let (own, other) =
+        (CertificateThumbprint::from_bytes([1; 32]), CertificateThumbprint::from_bytes([2; 32]));
+    let origin = GrantOrigin {
+        sign_in: crate::session::SignIn { session: None, at: at(1), acr: None, amr: Vec::new() },
+        claims: crate::claims::ClaimsRequest::default(),
+        wants_auth_time: false,
+        offline: false,
+        certificate: Some(own),
+    };
+    let bound = Grant { origin: Some(origin), ..grant() };
+    for wrong in [None, Some(other)] {
+        let refused = present_with(&bound, "rt0", GRACE, 2_000, wrong);
+        assert_eq!(refused, Rotation::Refused(RefreshRefusal::OtherCertificate));
+    }
+    let rotation = present_with(&bound, "rt0", GRACE, 2_000, Some(own));
+    let Rotation::Rotated(next) = rotation else { panic!("{rotation:?}") };
+    assert_eq!(next.origin.unwrap().certificate, Some(own), "and so does the next one");
+    let free = present_with(&grant(), "rt0", GRACE, 2_000, Some(other));
+    assert!(matches!(free, Rotation::Rotated(_)));
 }
 
 #[test]
@@ -134,7 +174,8 @@ fn a_grant_that_is_over_hands_out_nothing_more() {
 #[test]
 fn who_presents_nothing_of_ours_changes_nothing() {
     let next = successor("x");
-    let rotation = rotate(None, &client("shop"), &digest("rt0"), &next, policy(GRACE), at(2_000));
+    let shop = client("shop");
+    let rotation = rotate(None, by(&shop), &digest("rt0"), &next, policy(GRACE), at(2_000));
     assert_eq!(rotation, Rotation::Refused(RefreshRefusal::Unknown));
 }
 

@@ -1,4 +1,4 @@
-//! Clients. RFC 7591 §2; SEC-052, SEC-059, SEC-154, SEC-155, SEC-160, `security.md` N.
+//! Clients. RFC 7591 §2, RFC 8705 §2; SEC-052, SEC-059, SEC-154, SEC-155, SEC-160, `security.md` N.
 
 mod metadata;
 
@@ -49,6 +49,7 @@ impl Entry for Client {
         }
         metadata::check(self, &mut flaws);
         check_credentials(self, known, &mut flaws);
+        check_mutual_tls(self, &mut flaws);
         check_grants(self, &mut flaws);
         flaws.done()
     }
@@ -56,8 +57,9 @@ impl Entry for Client {
 
 /// A client has what its one way to authenticate needs, and nothing of another (SEC-052).
 fn check_credentials(client: &Client, known: &Known, flaws: &mut Flaws) {
-    let (secret, key) =
-        (takes_secret(client), client.auth_method == ClientAuthMethod::PrivateKeyJwt);
+    let self_signed = client.auth_method == ClientAuthMethod::SelfSignedTlsClientAuth;
+    let key = self_signed || client.auth_method == ClientAuthMethod::PrivateKeyJwt;
+    let secret = takes_secret(client);
     let reason = Reason::Conflict("a client that authenticates in another way has no secret");
     flaws.demand(secret || client.secrets.is_empty(), "/secrets", reason);
     let live = client.secrets.iter().filter(|s| s.expires.is_none_or(|end| known.now < end));
@@ -65,15 +67,47 @@ fn check_credentials(client: &Client, known: &Known, flaws: &mut Flaws) {
     flaws.demand(few, "/secrets", Reason::TooMany(MAX_LIVE_SECRETS));
     match (&client.jwks, &client.jwks_uri) {
         (None, None) => {
-            let reason = Reason::Conflict("private_key_jwt needs the public keys of the client");
+            let reason =
+                Reason::Conflict("this authentication needs the public keys of the client");
             flaws.demand(!key, "/jwks", reason);
         }
         (Some(_), Some(_)) => {
             flaws.add("/jwks_uri", Reason::Conflict("keys are given or fetched, not both"));
         }
-        (Some(jwks), None) => check_keys(jwks, flaws),
+        (Some(jwks), None) => {
+            check_keys(jwks, flaws);
+            let reason = Reason::Conflict(
+                "self_signed_tls_client_auth needs a key with its certificate, 'x5c'",
+            );
+            flaws.demand(!self_signed || has_certificate(jwks), "/jwks", reason);
+        }
         (None, Some(_)) => {}
     }
+}
+
+/// RFC 8705 §2.2.2: certificates are registered as `x5c` of keys.
+fn has_certificate(jwks: &serde_json::Value) -> bool {
+    let keys = jwks.get("keys").and_then(serde_json::Value::as_array);
+    let mut keys = keys.into_iter().flatten();
+    keys.any(|key| PublicJwk::from_value(key).is_ok_and(|key| key.is_certified()))
+}
+
+/// RFC 8705 §2.1.2: one subject, for whoever is known by it; §6.4: no binding in a browser.
+fn check_mutual_tls(client: &Client, flaws: &mut Flaws) {
+    let settings = &client.mutual_tls;
+    if client.auth_method == ClientAuthMethod::TlsClientAuth {
+        if let Err(why) = settings.expected() {
+            flaws.add(format!("/mutual_tls/{}", why.member), Reason::Form(why.expects));
+        }
+    } else if let Some((member, _)) = settings.named().next() {
+        let reason = Reason::Conflict("only for clients that authenticate with tls_client_auth");
+        flaws.add(format!("/mutual_tls/{member}"), reason);
+    }
+    let bound = settings.tls_client_certificate_bound_access_tokens;
+    let through_browser = client.response_types.iter().any(|kind| kind.has_token());
+    let reason = Reason::Conflict("tokens of the authorization endpoint cannot be bound");
+    let pointer = "/mutual_tls/tls_client_certificate_bound_access_tokens";
+    flaws.demand(!(bound && through_browser), pointer, reason);
 }
 
 fn takes_secret(client: &Client) -> bool {

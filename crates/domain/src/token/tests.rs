@@ -71,6 +71,10 @@ fn every_error() -> Vec<TokenError> {
         ClientRefusal::WrongKey,
         ClientRefusal::BadAssertion("exp is missing"),
         ClientRefusal::Replayed,
+        ClientRefusal::NoCertificate,
+        ClientRefusal::ExpiredCertificate,
+        ClientRefusal::UntrustedCertificate,
+        ClientRefusal::OtherSubject,
     ];
     let refresh = [
         RefreshRefusal::Unknown,
@@ -79,6 +83,7 @@ fn every_error() -> Vec<TokenError> {
         RefreshRefusal::Expired,
         RefreshRefusal::Raced,
         RefreshRefusal::Reused,
+        RefreshRefusal::OtherCertificate,
     ];
     let refused = [
         Refusal::TenantDisabled,
@@ -107,6 +112,7 @@ fn every_error() -> Vec<TokenError> {
         TokenError::UnknownRealm,
         TokenError::SlowDown(7),
         TokenError::Code(CodeRefusal::Unknown),
+        TokenError::CertificateMissing,
     ];
     all.extend(client.map(TokenError::Client));
     all.extend(refresh.map(TokenError::Refresh));
@@ -127,13 +133,14 @@ fn number(error: &TokenError) -> usize {
         TokenError::Refresh(_) => 8,
         TokenError::Refused(_) => 9,
         TokenError::Code(_) => 10,
+        TokenError::CertificateMissing => 11,
     }
 }
 
 /// RFC 6749 §5.2: the characters of `error_description`, and a status that goes with the code.
 #[test]
 fn every_error_has_a_code_and_something_to_say() {
-    let mut seen = [false; 11];
+    let mut seen = [false; 12];
     for error in every_error() {
         seen[number(&error)] = true;
         let (code, description) = (error.code(), error.description());
@@ -143,7 +150,7 @@ fn every_error_has_a_code_and_something_to_say() {
         assert!(description.bytes().all(legal), "{error:?}: {description}");
         assert!(!error.to_string().is_empty());
     }
-    assert_eq!(seen, [true; 11]);
+    assert_eq!(seen, [true; 12]);
 }
 
 #[test]
@@ -153,12 +160,12 @@ fn codes_are_those_of_the_sections() {
         let with = every_error().into_iter().filter(|error| error.code() == code);
         with.map(|error| error.to_string()).collect()
     };
-    assert_eq!(code(C::InvalidClient).len(), 8 + 2);
-    assert_eq!(code(C::InvalidGrant).len(), 6 + 3 + 1);
+    assert_eq!(code(C::InvalidClient).len(), 12 + 2);
+    assert_eq!(code(C::InvalidGrant).len(), 7 + 3 + 1);
     assert_eq!(code(C::UnauthorizedClient).len(), 4);
     assert_eq!(code(C::InvalidScope).len(), 3);
     assert_eq!(code(C::InvalidTarget).len(), 2);
-    assert_eq!(code(C::InvalidRequest).len(), 6 + 2);
+    assert_eq!(code(C::InvalidRequest).len(), 6 + 3);
     assert_eq!(code(C::UnsupportedGrantType).len(), 1);
     assert_eq!(code(C::SlowDown).len(), 1);
 }
@@ -189,6 +196,7 @@ fn sec_060_every_worthless_refresh_token_sounds_the_same() {
         RefreshRefusal::Expired,
         RefreshRefusal::Raced,
         RefreshRefusal::Reused,
+        RefreshRefusal::OtherCertificate,
     ] {
         assert_eq!(heard(refusal), unknown, "{refusal:?}");
     }

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The sections, as they appear in the file and in names of environment variables.
-pub(crate) const SECTIONS: [&str; 6] =
-    ["server", "tenant", "database", "keys", "passwords", "outbound"];
+pub(crate) const SECTIONS: [&str; 7] =
+    ["server", "mtls", "tenant", "database", "keys", "passwords", "outbound"];
 
 /// The file.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -16,6 +16,8 @@ pub(crate) const SECTIONS: [&str; 6] =
 pub(crate) struct RawConfig {
     /// Where and how the server listens
     pub(crate) server: RawServer,
+    /// A second listener, which asks clients for certificates (RFC 8705)
+    pub(crate) mtls: RawMtls,
     /// The default tenant, as it is made at first start
     pub(crate) tenant: RawTenant,
     /// Where things are remembered
@@ -49,6 +51,26 @@ pub(crate) struct RawServer {
     /// Seconds for which requests are still taken after readiness went off, until every balancer
     /// has seen that; default 0
     pub(crate) drain_delay_seconds: Option<u64>,
+}
+
+/// `[mtls]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawMtls {
+    /// Address and port; none unless set. TLS ends here: no proxy's word about a certificate counts
+    pub(crate) listen: Option<String>,
+    /// The port that clients see, if something in front passes connections on; default that of `listen`
+    pub(crate) public_port: Option<u16>,
+    /// What the host names of this listener have before those of the issuers, as `mtls.`; default
+    /// nothing: the same host, another port
+    pub(crate) host_prefix: Option<String>,
+    /// Certificate chain, PEM; default that of `[server]`
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// Private key of the certificate, PEM
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Files with the authorities that certify clients, PEM: few, and not those of the web; without
+    /// them there is no `tls_client_auth`
+    pub(crate) client_authorities: Vec<PathBuf>,
 }
 
 /// `[tenant]`

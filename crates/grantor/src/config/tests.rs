@@ -36,6 +36,9 @@ fn sec_169_what_is_unknown_or_unsafe_is_refused_with_a_reason() {
         ("[tenant]\nissuer = \"https://as.example/\"\n", "trailing slash"),
         ("[server]\ntrusted_proxies = [\"0.0.0.0/0\"]\n", "SEC-005"),
         ("[server]\ntls_key = \"k.pem\"\n", "go together"),
+        ("[mtls]\nlisten = \"127.0.0.1:1\"\n", "mtls.tls_certificate"),
+        ("[mtls]\npublic_port = 443\n", "mtls.listen"),
+        ("[mtls]\ntls_key = \"k.pem\"\n", "go together"),
         ("[database]\nurl = \"mysql://x\"\n", "sqlite:PATH"),
         ("[database]\nsynchronous = \"off\"\n", "normal"),
         ("[passwords]\nmemory_kib = 8\n", "19456"),
@@ -60,4 +63,18 @@ fn the_reference_names_every_key() {
     for key in ["GRANTOR_SERVER_LISTEN", "master_key_file", "memory_kib", "synchronous", "issuer"] {
         assert!(text.contains(key), "{key}");
     }
+}
+
+#[test]
+fn the_second_listener_takes_what_it_lacks_from_the_first() {
+    let server = "[server]\ntls_certificate = \"c.pem\"\ntls_key = \"k.pem\"\n";
+    let config = read(&format!("{server}[mtls]\nlisten = \"127.0.0.1:8446\"\n"), &[]).unwrap();
+    assert_eq!(config.mutual_tls.unwrap().tls.certificate, Path::new("c.pem"));
+    let reached = config.settings.mutual_tls.unwrap();
+    assert_eq!((reached.port, reached.has_authorities), (8446, false));
+    let environment = [("GRANTOR_MTLS_PUBLIC_PORT", "443"), ("GRANTOR_MTLS_HOST_PREFIX", "mtls.")];
+    let text = format!("{server}[mtls]\nlisten = \"127.0.0.1:8446\"\n");
+    let reached = read(&text, &environment).unwrap().settings.mutual_tls.unwrap();
+    assert_eq!(reached.base("https://id.example").as_deref(), Some("https://mtls.id.example"));
+    assert!(read(server, &[]).unwrap().mutual_tls.is_none());
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{Method, Response, StatusCode};
 use grantor_crypto::alg::Algorithm;
 use grantor_domain::client::{
-    AuthorizationSettings, Client, Compat, LogoutSettings, OpenIdSettings, Presentation,
+    AuthorizationSettings, Client, Compat, LogoutSettings, MutualTls, OpenIdSettings, Presentation,
     StoredSecret, TokenFormat, TokenProfile,
 };
 use grantor_domain::consent::Consent;
@@ -28,7 +28,7 @@ use super::description::{Api, Operation};
 use super::hanging::{self, Hanging};
 use super::resource::{Filter, Resource, at_location, by_id, read_new, with_etag};
 use super::schemas::{
-    AuthorizationShape, CompatShape, LogoutShape, OpenIdShape, PresentationShape,
+    AuthorizationShape, CompatShape, LogoutShape, MutualTlsShape, OpenIdShape, PresentationShape,
 };
 use super::write::{self, Consequences, revocation};
 use super::{Problem, client_secrets};
@@ -57,10 +57,11 @@ pub(crate) struct Body {
     #[serde(default = "yes")]
     enabled: bool,
     /// Its one way to authenticate: `client_secret_basic`, `client_secret_post`,
-    /// `private_key_jwt` or `none`
+    /// `private_key_jwt`, `tls_client_auth`, `self_signed_tls_client_auth` or `none`
     #[schema(value_type = String)]
     auth_method: ClientAuthMethod,
-    /// Public keys for `private_key_jwt`, a JWK set
+    /// Public keys for `private_key_jwt`, certificates (`x5c`) for `self_signed_tls_client_auth`: a
+    /// JWK set
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     jwks: Option<serde_json::Value>,
@@ -128,6 +129,10 @@ pub(crate) struct Body {
     #[serde(default)]
     #[schema(value_type = PresentationShape, required = false)]
     presentation: Presentation,
+    /// Whose certificate it comes with, and whether its tokens are bound to that (RFC 8705)
+    #[serde(default)]
+    #[schema(value_type = MutualTlsShape, required = false)]
+    mutual_tls: MutualTls,
     /// Weaker behaviour that old peers need; all off
     #[serde(default)]
     #[schema(value_type = CompatShape, required = false)]
@@ -219,6 +224,7 @@ impl Resource for Clients {
                 openid: client.openid,
                 logout: client.logout,
                 presentation: client.presentation,
+                mutual_tls: client.mutual_tls,
                 compat: client.compat,
             },
         }
@@ -348,6 +354,7 @@ fn written(kept: Client, body: Body) -> Client {
         openid: body.openid,
         logout: body.logout,
         presentation: body.presentation,
+        mutual_tls: body.mutual_tls,
         compat: body.compat,
         ..kept
     }

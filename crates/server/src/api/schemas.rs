@@ -81,6 +81,9 @@ pub(crate) type LogoutShape = Shape<grantor_domain::client::LogoutSettings>;
 /// See `grantor_domain::client::Presentation`.
 pub(crate) type PresentationShape = Shape<grantor_domain::client::Presentation>;
 
+/// See `grantor_domain::client::MutualTls`.
+pub(crate) type MutualTlsShape = Shape<grantor_domain::client::MutualTls>;
+
 /// See `grantor_domain::user::Person`.
 pub(crate) type PersonShape = Shape<grantor_domain::user::Person>;
 

@@ -116,9 +116,10 @@ impl Directory {
         let mut tenants = HashMap::clone(&self.tenants.load());
         match found {
             Some(found) => {
-                let before = before.as_deref();
+                let (store, secrets) = (&*self.store, &*self.secrets);
+                let (before, mutual_tls) = (before.as_deref(), self.mutual_tls.as_ref());
                 let view =
-                    TenantView::load(&*self.store, found.value, &self.secrets, before, now).await?;
+                    TenantView::load(store, found.value, secrets, mutual_tls, before, now).await?;
                 tenants.insert(name.clone(), Arc::new(view));
             }
             None => {

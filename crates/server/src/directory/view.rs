@@ -26,6 +26,7 @@ use super::keys::{KeyRing, PublishedKeys};
 use crate::metadata;
 use crate::reply::page;
 use crate::secrets::Secrets;
+use crate::settings::MutualTlsListener;
 
 /// How many verified tokens a tenant remembers. A token takes about half a kilobyte.
 const VERIFIED: usize = 8_192;
@@ -54,6 +55,8 @@ pub struct TenantView {
     pub keys: Arc<KeyRing>,
     /// The JWK set as it goes out
     pub published: PublishedKeys,
+    /// Where it is found by clients that show a certificate (RFC 8705 §5)
+    pub mutual_tls: Option<String>,
     /// The metadata document as it goes out
     pub metadata: Bytes,
     /// How its pages look
@@ -126,6 +129,7 @@ impl TenantView {
         store: &dyn Store,
         tenant: Tenant,
         secrets: &Secrets,
+        mutual_tls: Option<&MutualTlsListener>,
         before: Option<&Self>,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
@@ -150,7 +154,8 @@ impl TenantView {
             serial: NEXT.fetch_add(1, Ordering::Relaxed),
             brand: page::brand(&tenant),
             published: keys.publish(now, LONGEST_TOKEN_SECONDS),
-            metadata: metadata::document(&tenant, &keys, &scopes, now),
+            metadata: metadata::document(&tenant, &keys, &scopes, mutual_tls, now),
+            mutual_tls: mutual_tls.and_then(|listener| listener.base(&tenant.issuer)),
             realms: realms.into_iter().map(|f| (f.value.name.clone(), f.value)).collect(),
             scopes,
             resource_types: types.into_iter().map(|f| (f.value.id.clone(), f.value)).collect(),

@@ -104,7 +104,7 @@ async fn register(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Response<Body>, Refusal> {
-    let context = super::context(app, here.0.clone(), peer, app.clock.now());
+    let context = super::context(app, here.0.clone(), peer.clone(), app.clock.now());
     let (caller, initial) = admitted(app, here, peer, headers, &context)?;
     let metadata = Metadata::read(object(headers, body)?)?;
     let id = BASE64_URL_SAFE_NO_PAD.encode(grantor_crypto::random::bytes::<16>());
@@ -197,6 +197,7 @@ async fn checked(
 ) -> Result<Client, Refusal> {
     let needs = metadata.redirect_uris.as_ref().is_none_or(Vec::is_empty);
     let client = metadata.apply(client, &context.tenant)?;
+    possible(app, &client)?;
     if needs {
         return Err(Refusal::RedirectUri("redirect_uris: at least one is needed".to_owned()));
     }
@@ -211,6 +212,25 @@ async fn checked(
         }
     }
     Ok(client)
+}
+
+/// What needs a listener that asks for certificates (RFC 8705) can be had only where there is one.
+fn possible(app: &App, client: &Client) -> Result<(), Refusal> {
+    let offered = app.settings.mutual_tls.as_ref();
+    let takes = |method| match method {
+        ClientAuthMethod::TlsClientAuth => offered.is_some_and(|mutual| mutual.has_authorities),
+        ClientAuthMethod::SelfSignedTlsClientAuth => offered.is_some(),
+        _ => true,
+    };
+    if !takes(client.auth_method) {
+        let words = "token_endpoint_auth_method: not offered here";
+        return Err(Refusal::Metadata(words.to_owned()));
+    }
+    if client.mutual_tls.tls_client_certificate_bound_access_tokens && offered.is_none() {
+        let words = "tls_client_certificate_bound_access_tokens: not offered here";
+        return Err(Refusal::Metadata(words.to_owned()));
+    }
+    Ok(())
 }
 
 /// RFC 7591 §3.2.1: everything as it is registered. The secrets are told once, when they are made

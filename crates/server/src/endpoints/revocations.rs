@@ -34,7 +34,7 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Response<Body> {
     let decision = app.new_id(app.clock.now());
-    tracing::debug!(peer = ?peer.0, "revocation feed");
+    tracing::debug!(peer = ?peer.address, "revocation feed");
     match answer(&app, tenant, query.as_deref().unwrap_or_default(), &headers).await {
         Ok(response) => response,
         Err(failure) => crate::reply::token::failed(&failure, decision),

@@ -18,7 +18,8 @@ use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::directory::{TenantView, UserEntry};
-use crate::extract::{Here, authorization, bearer, is_form};
+use crate::extract::{Here, Peer, authorization, bearer, is_form};
+use crate::grants::Context;
 use crate::id_tokens;
 use crate::reply::bearer_challenge::challenge;
 use crate::reply::json::{private, retry_after};
@@ -29,21 +30,25 @@ use crate::tokens::{self, NoSigner};
 pub async fn get(
     State(app): State<App>,
     Here(tenant): Here,
+    peer: Peer,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response<Body> {
-    respond(&app, &tenant, query.as_deref(), &headers, &Bytes::new()).await
+    let context = super::context(&app, tenant, peer, app.clock.now());
+    respond(&app, &context, query.as_deref(), &headers, &Bytes::new()).await
 }
 
 /// The token is in the header or in the form (RFC 6750 §2.2).
 pub async fn post(
     State(app): State<App>,
     Here(tenant): Here,
+    peer: Peer,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
-    respond(&app, &tenant, query.as_deref(), &headers, &body).await
+    let context = super::context(&app, tenant, peer, app.clock.now());
+    respond(&app, &context, query.as_deref(), &headers, &body).await
 }
 
 /// Why nothing is said.
@@ -76,12 +81,12 @@ impl From<NoSigner> for Refusal {
 
 async fn respond(
     app: &App,
-    view: &TenantView,
+    context: &Context,
     query: Option<&str>,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Response<Body> {
-    match answer(app, view, query, headers, body).await {
+    match answer(app, context, query, headers, body).await {
         Ok(response) => response,
         Err(Refusal::Bearer(error)) => {
             let scope = (error == Some(BearerErrorCode::InsufficientScope)).then_some("openid");
@@ -100,15 +105,15 @@ async fn respond(
 
 async fn answer(
     app: &App,
-    view: &TenantView,
+    context: &Context,
     query: Option<&str>,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Response<Body>, Refusal> {
+    let view = &*context.tenant;
     let invalid = || Refusal::Bearer(Some(BearerErrorCode::InvalidToken));
     let text = presented(query, headers, body)?;
-    let now = app.clock.now();
-    let live = tokens::verify(view, &text, now).map_err(|_| invalid())?;
+    let live = tokens::presented(context, &text).map_err(|_| invalid())?;
     if !live.token.scopes.contains("openid") {
         return Err(Refusal::Bearer(Some(BearerErrorCode::InsufficientScope)));
     }
@@ -132,7 +137,7 @@ async fn answer(
         Wanted { scopes: &live.token.scopes, claims: &asked.userinfo, registered: &client.scopes };
     let mut claims = release(&user.user, wanted);
     claims.insert("sub".to_owned(), id_tokens::subject(app, client, &user.user).into());
-    written(app, view, client, claims, now).await
+    written(app, view, client, claims, context.now).await
 }
 
 /// The one token of the request. RFC 6750 §2: never two ways at once; never the query, which ends up

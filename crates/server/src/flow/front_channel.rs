@@ -2,6 +2,7 @@
 //! `security.md` N, `compat.implicit` and its fence.
 
 use grantor_domain::authorize::Complaint;
+use grantor_domain::binding::binding;
 use grantor_domain::decision::Entitlement;
 use grantor_domain::grant::{Grant, GrantOrigin, RefreshState};
 use grantor_domain::issue::id_token::Beside;
@@ -68,6 +69,7 @@ pub(super) fn grant(
             claims: request.claims.clone(),
             wants_auth_time: request.wants_auth_time,
             offline: false,
+            certificate: None,
         }),
     })
 }
@@ -97,7 +99,10 @@ pub(super) async fn members(
                 grant: Some(grant),
                 session: session.session,
             };
-            let token = tokens::make(&context.tenant, client, speaker, &short, context.now)?;
+            // A client whose tokens are bound does not get here (`Client::may_ask_for`).
+            let bound = binding(client, None).map_err(|_| NoSigner)?;
+            let now = context.now;
+            let token = tokens::make(&context.tenant, client, speaker, &short, bound, now)?;
             members.push(("access_token", token.clone()));
             members.push(("token_type", "Bearer".to_owned()));
             members.push(("expires_in", seconds.to_string()));

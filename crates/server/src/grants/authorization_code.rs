@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use grantor_crypto::secret::{LookupSecret, SecretKind};
+use grantor_domain::binding::{binding, refresh_binding};
 use grantor_domain::client_auth::AuthenticatedClient;
 use grantor_domain::code::{AuthorizationCode, CodeRefusal, Presented, Redemption, redeem};
 use grantor_domain::decision::{Ask, Entitlement, GrantFacts, Outcome, RecordedDecision};
@@ -17,6 +18,7 @@ use grantor_domain::revocation::{Revocation, Target};
 use grantor_domain::session::Session;
 use grantor_domain::single_use::{SingleUse, SingleUseBody as _};
 use grantor_domain::token::TokenError;
+use grantor_oauth_types::confirmation::CertificateThumbprint;
 use grantor_oauth_types::grant_type::GrantType;
 use grantor_oauth_types::name::TenantName;
 use grantor_store::{Claim, Claimed, Effect, Effects, StoreError, operations};
@@ -49,6 +51,7 @@ struct Case {
     presented: PresentedCode,
     refresh: LookupSecret,
     resource: Option<String>,
+    certificate: Option<CertificateThumbprint>,
 }
 
 /// What came of it.
@@ -88,6 +91,7 @@ pub(super) async fn issue(
         presented,
         refresh,
         resource,
+        certificate: refresh_binding(client, binding(client, context.thumbprint())?),
     };
     let claims = case.claims(&found);
     let redeemed = operations::judge(&*app.store, claims, move |c| Ok(case.judge(c))).await?;
@@ -300,6 +304,7 @@ impl Case {
                 claims: code.claims.clone(),
                 wants_auth_time: code.wants_auth_time,
                 offline: code.offline,
+                certificate: self.certificate,
             }),
         }
     }

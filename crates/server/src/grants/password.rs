@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use grantor_domain::binding::{binding, refresh_binding};
 use grantor_domain::client::{Client, TokenProfile};
 use grantor_domain::client_auth::AuthenticatedClient;
 use grantor_domain::decision::{Ask, foresee};
@@ -65,7 +66,10 @@ pub(super) async fn issue(
     let record = app.decisions.decide(ask, &about, generation, context.now);
     let entitled = concluded(app, context, &record)?;
 
-    let refresh = match entitled.refreshable {
+    // What a grant of this sort remembers has no place for a certificate, and a public client's
+    // refresh token must not go without (RFC 8705 §4).
+    let bound = refresh_binding(client, binding(client, context.thumbprint())?).is_some();
+    let refresh = match entitled.refreshable && !bound {
         true => Some(open_grant(app, context, client, &user, &entitled).await?),
         false => None,
     };

@@ -8,7 +8,9 @@ use grantor_domain::client_auth::AuthenticatedClient;
 use grantor_domain::decision::{Ask, GrantFacts, Outcome, RecordedDecision};
 use grantor_domain::grant::Grant;
 use grantor_domain::issue::id_token::Beside;
-use grantor_domain::refresh::{RefreshPolicy, RefreshRefusal, Rotation, Successor, rotate};
+use grantor_domain::refresh::{
+    Presenter, RefreshPolicy, RefreshRefusal, Rotation, Successor, rotate,
+};
 use grantor_domain::revocation::{Revocation, Target};
 use grantor_domain::session::Session;
 use grantor_domain::sign_in::Level;
@@ -170,7 +172,8 @@ impl Case {
         };
         let digest = self.presented.digest();
         let now = self.context.now;
-        match rotate(grant, &self.client.id, &digest, &self.successor, policy, now) {
+        let by = Presenter { client: &self.client.id, certificate: self.context.thumbprint() };
+        match rotate(grant, by, &digest, &self.successor, policy, now) {
             Rotation::Refused(refusal) => (Refreshed::Refused(refusal), Effects::NONE),
             Rotation::Reused(ended) => {
                 let effects = self.reuse(&ended);

@@ -8,6 +8,7 @@ mod endings;
 mod essentials;
 mod logout;
 mod management;
+mod mutual_tls;
 mod openid;
 mod outbound;
 mod people;

@@ -6,6 +6,7 @@ use grantor_crypto::digest::SecretDigest;
 use grantor_domain::claims::ClaimsRequest;
 use grantor_domain::grant::{EndReason, Grant, GrantEnd, GrantOrigin, PreviousRefresh};
 use grantor_domain::session::SignIn;
+use grantor_oauth_types::confirmation::CertificateThumbprint;
 use grantor_oauth_types::id::{GrantId, UserId};
 
 use super::sample::{acme, at, grant, id, tenant};
@@ -49,6 +50,7 @@ pub async fn a_grant_reads_back_in_every_stage(store: Arc<dyn Store>) {
         claims: ClaimsRequest::parse(r#"{"userinfo":{"name":null}}"#).unwrap(),
         wants_auth_time: true,
         offline: true,
+        certificate: Some(CertificateThumbprint::from_bytes([9; 32])),
     });
     wanted.audiences = Vec::new();
     write(&*store, Effect::UpdateGrant(Box::new(wanted.clone())).into()).await.unwrap();

@@ -7,7 +7,7 @@ use grantor_oauth_types::response_type::ResponseType;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::client::StoredSecret;
+use crate::client::{MutualTls, StoredSecret};
 
 fn secret(expires: Option<i64>) -> StoredSecret {
     let digest = DigestKey::new(&[1; 32]).digest("secret");
@@ -149,4 +149,62 @@ fn a_switch_is_set_only_where_its_rule_is_in_the_way() {
         ("SEC-052 no secret",   &|c| c.secrets = vec![secret(None)],    &["/secrets"]),
     ];
     check_table(&public, table);
+}
+
+#[test]
+fn trap_061_a_client_is_known_by_exactly_one_subject_that_can_be_found() {
+    let right = Client {
+        auth_method: ClientAuthMethod::TlsClientAuth,
+        mutual_tls: MutualTls {
+            tls_client_auth_subject_dn: Some("CN=shop,O=Example,C=DE".to_owned()),
+            ..MutualTls::default()
+        },
+        ..client("shop")
+    };
+    let only = |change: fn(&mut MutualTls)| {
+        move |c: &mut Client| {
+            c.mutual_tls = MutualTls::default();
+            change(&mut c.mutual_tls);
+        }
+    };
+    #[rustfmt::skip]
+    let table: &[Row<'_, Client>] = &[
+        ("one",           &|c| c.mutual_tls = MutualTls::default(),                     &["/mutual_tls/tls_client_auth_subject_dn"]),
+        ("not two",       &|c| c.mutual_tls.tls_client_auth_san_dns = Some("a.b".into()), &["/mutual_tls/tls_client_auth_san_dns"]),
+        ("RFC 4514",      &|c| c.mutual_tls.tls_client_auth_subject_dn = Some("/CN=shop".into()), &["/mutual_tls/tls_client_auth_subject_dn"]),
+        ("not empty",     &|c| c.mutual_tls.tls_client_auth_subject_dn = Some(String::new()), &["/mutual_tls/tls_client_auth_subject_dn"]),
+        ("no wildcard",   &only(|m| m.tls_client_auth_san_dns = Some("*.b".into())),     &["/mutual_tls/tls_client_auth_san_dns"]),
+        ("an address",    &only(|m| m.tls_client_auth_san_ip = Some("192.0.2.0/24".into())), &["/mutual_tls/tls_client_auth_san_ip"]),
+        ("a URI",         &only(|m| m.tls_client_auth_san_uri = Some("shop".into())),    &["/mutual_tls/tls_client_auth_san_uri"]),
+        ("a mailbox",     &only(|m| m.tls_client_auth_san_email = Some("@b".into())),    &["/mutual_tls/tls_client_auth_san_email"]),
+        ("for its method", &|c| c.auth_method = ClientAuthMethod::ClientSecretBasic,     &["/mutual_tls/tls_client_auth_subject_dn"]),
+        ("SEC-052 no secret", &|c| c.secrets = vec![secret(None)],                      &["/secrets"]),
+        ("RFC 8705 6.4",  &|c| { c.mutual_tls.tls_client_certificate_bound_access_tokens = true; c.response_types = [ResponseType::Token].into(); }, &["/mutual_tls/tls_client_certificate_bound_access_tokens"]),
+    ];
+    check_table(&right, table);
+    for change in [
+        (|m| m.tls_client_auth_san_dns = Some("shop.example".into())) as fn(&mut MutualTls),
+        |m| m.tls_client_auth_san_uri = Some("spiffe://example/shop".into()),
+        |m| m.tls_client_auth_san_ip = Some("2001:db8::7".into()),
+        |m| m.tls_client_auth_san_email = Some("shop@example.org".into()),
+    ] {
+        let mut client = right.clone();
+        only(change)(&mut client);
+        assert_eq!(client.check(&known()), Ok(()), "{:?}", client.mutual_tls);
+    }
+}
+
+#[test]
+fn trap_061_certificates_are_registered_with_their_keys() {
+    let right = Client {
+        auth_method: ClientAuthMethod::SelfSignedTlsClientAuth,
+        jwks_uri: Some("https://shop.example/jwks".to_owned()),
+        ..client("shop")
+    };
+    #[rustfmt::skip]
+    let table: &[Row<'_, Client>] = &[
+        ("there are keys",   &|c| c.jwks_uri = None,                                        &["/jwks"]),
+        ("with certificate", &|c| { c.jwks_uri = None; c.jwks = Some(json!({"keys": [key()]})); }, &["/jwks"]),
+    ];
+    check_table(&right, table);
 }

@@ -93,7 +93,7 @@ impl Call {
     fn reader(&self) -> Result<Caller, Refusal> {
         let unauthorized = || Refusal::new(StatusCode::UNAUTHORIZED, "Unauthorized");
         let token = token(&self.headers).ok_or_else(unauthorized)?;
-        let caller = Caller::with_token(&self.app, self.here.clone(), self.peer, &token);
+        let caller = Caller::with_token(&self.app, self.here.clone(), self.peer.clone(), &token);
         let caller = caller.map_err(|_| unauthorized())?;
         if !caller.token.scopes.contains(UID) {
             return Err(Refusal::new(StatusCode::FORBIDDEN, "Forbidden"));

@@ -126,7 +126,7 @@ pub(super) async fn post(
     body: Bytes,
 ) -> Response<Body> {
     let now = app.clock.now();
-    let context = Context { tenant, address: peer.0, now, decision: app.new_id(now) };
+    let context = Context::new(&app, tenant, peer, now);
     match add(&app, &context, &headers, &body).await {
         Ok(()) => reply::private_bytes(StatusCode::CREATED, Bytes::new()),
         Err(problem) => problem.into_response(),
@@ -141,7 +141,7 @@ async fn add(
 ) -> Result<(), Problem> {
     let bad = |text| Problem(StatusCode::BAD_REQUEST, text);
     let caller = authorization(headers).ok().flatten().and_then(bearer);
-    let caller = caller.and_then(|text| tokens::verify(&context.tenant, text, context.now).ok());
+    let caller = caller.and_then(|text| tokens::presented(context, text).ok());
     let caller = caller.ok_or(Problem(StatusCode::UNAUTHORIZED, "a valid token is needed"))?;
     let wanted = grantor_crypto::parse_strict(body).map_err(|_| bad("the body is not JSON"))?;
     let wanted: Wanted =

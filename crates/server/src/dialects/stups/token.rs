@@ -62,7 +62,7 @@ pub(super) async fn post(
     body: Bytes,
 ) -> Response<Body> {
     let now = app.clock.now();
-    let context = Context { tenant, address: peer.0, now, decision: app.new_id(now) };
+    let context = Context::new(&app, tenant, peer, now);
     let mut realm = None;
     let answer = answer(&app, &context, &headers, query.as_deref(), &body, &mut realm).await;
     let realm = realm.map(|realm| realm.to_string()).unwrap_or_default();

@@ -10,7 +10,8 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::directory::TenantView;
-use crate::extract::{Here, authorization, bearer};
+use crate::extract::{Here, Peer, authorization, bearer};
+use crate::grants::Context;
 use crate::metrics::{TokenForm, TokenInfo, TokenInfoError, TokenInfoRefusal};
 use crate::reply::json as reply;
 use crate::reply::token::RETRY_SECONDS;
@@ -22,12 +23,14 @@ use crate::upstream_tokeninfo::{self, Silent};
 pub(super) async fn answer(
     State(app): State<App>,
     Here(tenant): Here,
+    peer: Peer,
     method: Method,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
-    let now = app.clock.now();
+    let context = Context::new(&app, tenant, peer, app.clock.now());
+    let (now, tenant) = (context.now, &context.tenant);
     let in_header = authorization(&headers).ok().flatten().and_then(bearer).map(str::to_owned);
     let query = query.filter(|_| tenant.tenant.settings.compat_tokeninfo_query);
     let in_query = || from_form(query.as_deref().unwrap_or_default().as_bytes());
@@ -38,7 +41,8 @@ pub(super) async fn answer(
             app.metrics.tokeninfo_errors.get_or_create(&TokenInfoError { form, error }).inc();
             refusal(StatusCode::BAD_REQUEST, "invalid_request")
         }
-        Some(text) => match tokens::verify(&tenant, &text, now) {
+        // The answer does not say to what a token is bound, and who asks could not check it.
+        Some(text) => match tokens::presented(&context, &text) {
             Ok(live) => {
                 let realm = live.token.realm.as_ref().map(ToString::to_string).unwrap_or_default();
                 let counted = TokenInfo { form: form(&text), realm };
@@ -47,7 +51,7 @@ pub(super) async fn answer(
                 reply::private_bytes(StatusCode::OK, success(&text, &live.token, left).into())
             }
             Err(Worthless::Foreign) if upstream_tokeninfo::may_know(&text) => {
-                elsewhere(&app, &tenant, &text, now).await
+                elsewhere(&app, tenant, &text, now).await
             }
             Err(reason) => {
                 tracing::debug!(%reason, "token info refused");
@@ -210,6 +214,7 @@ mod tests {
             jti: None,
             gid: None,
             sid: None,
+            cnf: None,
         }
     }
 

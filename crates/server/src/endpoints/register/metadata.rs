@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use grantor_crypto::alg::Algorithm;
 use grantor_crypto::jwe::{ContentEncryption, KeyManagement};
-use grantor_domain::client::{Client, Compat, Encryption};
+use grantor_domain::client::{Client, Compat, Encryption, MutualTls};
 use grantor_domain::scope::GrantRule;
 use grantor_oauth_types::client_auth::ClientAuthMethod;
 use grantor_oauth_types::client_metadata::{ApplicationType, SubjectType};
@@ -100,6 +100,18 @@ pub(super) struct Metadata {
     backchannel_logout_uri: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     backchannel_logout_session_required: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_client_auth_subject_dn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_client_auth_san_dns: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_client_auth_san_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_client_auth_san_ip: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_client_auth_san_email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_client_certificate_bound_access_tokens: Option<bool>,
     #[serde(flatten)]
     localized: Localized,
 }
@@ -246,6 +258,16 @@ impl Metadata {
         shown.tos_uri = self.tos_uri;
         shown.contacts = self.contacts.unwrap_or_default();
         shown.localized = self.localized.0;
+        client.mutual_tls = MutualTls {
+            tls_client_auth_subject_dn: self.tls_client_auth_subject_dn,
+            tls_client_auth_san_dns: self.tls_client_auth_san_dns,
+            tls_client_auth_san_uri: self.tls_client_auth_san_uri,
+            tls_client_auth_san_ip: self.tls_client_auth_san_ip,
+            tls_client_auth_san_email: self.tls_client_auth_san_email,
+            tls_client_certificate_bound_access_tokens: self
+                .tls_client_certificate_bound_access_tokens
+                .unwrap_or_default(),
+        };
         // `security.md` N: each is the tenant's to give, and no more of them than there is use for.
         client.compat = Compat {
             implicit: may.implicit && client.grant_types.contains(&GrantType::Implicit),
@@ -264,6 +286,7 @@ impl Metadata {
     pub(super) fn of(client: &Client) -> Self {
         let to = &client.authorization;
         let (openid, logout, shown) = (&client.openid, &client.logout, &client.presentation);
+        let mutual = &client.mutual_tls;
         let some = |list: &Vec<String>| Some(list.clone()).filter(|list| !list.is_empty());
         let on = |flag: bool| flag.then_some(true);
         Self {
@@ -311,6 +334,14 @@ impl Metadata {
             frontchannel_logout_session_required: on(logout.frontchannel_logout_session_required),
             backchannel_logout_uri: logout.backchannel_logout_uri.clone(),
             backchannel_logout_session_required: on(logout.backchannel_logout_session_required),
+            tls_client_auth_subject_dn: mutual.tls_client_auth_subject_dn.clone(),
+            tls_client_auth_san_dns: mutual.tls_client_auth_san_dns.clone(),
+            tls_client_auth_san_uri: mutual.tls_client_auth_san_uri.clone(),
+            tls_client_auth_san_ip: mutual.tls_client_auth_san_ip.clone(),
+            tls_client_auth_san_email: mutual.tls_client_auth_san_email.clone(),
+            tls_client_certificate_bound_access_tokens: on(
+                mutual.tls_client_certificate_bound_access_tokens
+            ),
             localized: Localized(shown.localized.clone()),
         }
     }
