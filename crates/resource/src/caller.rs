@@ -8,6 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use grantor_oauth_types::confirmation::CertificateThumbprint;
 use grantor_oauth_types::name::RealmName;
 use grantor_oauth_types::scope::Scopes;
 use serde_json::{Map, Value};
@@ -24,6 +25,8 @@ pub(crate) struct Verified {
     pub(crate) scopes: Scopes,
     pub(crate) issued_at: Option<i64>,
     pub(crate) expires_at: Option<i64>,
+    /// With which certificate alone it counts (RFC 8705 §3)
+    pub(crate) bound: Option<CertificateThumbprint>,
     pub(crate) claims: Map<String, Value>,
 }
 

@@ -33,6 +33,7 @@
 //! | [`Protect`], [`Require`] | layers: tokens and scopes | RFC 6750 |
 //! | [`Caller`], [`Owner`], [`OwnerOr`] | who calls, and the owner rule | |
 //! | [`Denied`], [`Refusal`] | the answers | RFC 6750 §3, RFC 9728 §5.1 |
+//! | [`PeerCertificate`] | what a token may be bound to | RFC 8705 §3 |
 //! | [`Clock`] | the time | |
 
 mod caller;
@@ -45,6 +46,7 @@ mod feed;
 mod fetch;
 mod introspect;
 mod keys;
+mod peer_certificate;
 mod protect;
 mod protected_resource;
 mod refusal;
@@ -58,6 +60,7 @@ pub use clock::{Clock, SystemClock};
 pub use config::{ConfigError, DEFAULT_MAX_STALENESS, OnStale, VerifierBuilder};
 pub use grantor_crypto::Algorithm;
 pub use introspect::Introspection;
+pub use peer_certificate::PeerCertificate;
 pub use protect::{Protect, Protected, Required};
 pub use refusal::{Denied, NotReady, Refusal, TokenFault};
 pub use require::{Require, ScopeRule, all_of, any_of};

@@ -44,7 +44,8 @@ pub enum TokenFault {
     /// Its time has not come.
     #[error("not valid yet")]
     NotYetValid,
-    /// Bound to a key whose possession was not shown (RFC 9449 §7.2, SEC-099).
+    /// Bound to a certificate that did not come with the connection (RFC 8705 §3, SEC-102), or to a
+    /// key in a way that is not known here (RFC 9449 §7.2, SEC-099).
     #[error("bound to a key")]
     Bound,
     /// Revoked, or the authorization server calls it inactive.

@@ -8,8 +8,10 @@
 //! RFC 9068 §2.2 and §4; `stups.md` 2.9.
 
 use grantor_crypto::jwt::{Audience, ClaimError, Claims, Rules};
+use grantor_oauth_types::confirmation::{CertificateThumbprint, Confirmation};
 use grantor_oauth_types::name::RealmName;
 use grantor_oauth_types::scope::{ScopeToken, Scopes};
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::caller::Verified;
@@ -146,10 +148,7 @@ fn verified(
     client_id: Option<String>,
     scopes: Scopes,
 ) -> Result<Verified, TokenFault> {
-    // RFC 9449 §7.2, RFC 8705 §3: a bound token is not a bearer token.
-    if claims.all.contains_key("cnf") {
-        return Err(TokenFault::Bound);
-    }
+    let bound = bound(&claims)?;
     Ok(Verified {
         subject: filled(&claims, "sub")?,
         realm,
@@ -157,8 +156,17 @@ fn verified(
         scopes,
         issued_at: claims.registered.iat,
         expires_at: claims.registered.exp,
+        bound,
         claims: claims.all,
     })
+}
+
+/// RFC 8705 §3.1. A bound token is not a bearer token, so one that is bound in a way that is not known
+/// here, or in two, counts for nobody (RFC 9449 §7.2).
+fn bound(claims: &Claims) -> Result<Option<CertificateThumbprint>, TokenFault> {
+    let Some(cnf) = claims.all.get("cnf") else { return Ok(None) };
+    let cnf = Confirmation::deserialize(cnf).map_err(|_| TokenFault::Bound)?;
+    Ok(Some(cnf.certificate))
 }
 
 /// A claim that is a string and says something.

@@ -23,6 +23,7 @@ use crate::feed::Feed;
 use crate::fetch::Fetch;
 use crate::introspect::{Introspector, introspect, is_opaque};
 use crate::keys::{Keys, key_for};
+use crate::peer_certificate::PeerCertificate;
 use crate::protected_resource::ProtectedResource;
 use crate::refusal::{Denied, NotReady, Refusal, TokenFault};
 use crate::token::Acceptance;
@@ -129,15 +130,25 @@ impl Verifier {
         Self { core, _tasks: Arc::new(Tasks(tasks)) }
     }
 
-    /// The caller behind the `Authorization` header of a request.
+    /// The caller behind the `Authorization` header of a request, and behind its [`PeerCertificate`]
+    /// where the token is bound to one.
     pub async fn authenticate(&self, parts: &Parts) -> Result<Caller, Denied> {
         let token = credentials::bearer(parts).map_err(|refusal| self.denied(refusal))?;
-        self.verify(token).await
+        self.verify_from(token, parts.extensions.get()).await
     }
 
-    /// The caller behind a token.
+    /// The caller behind a token that came without a certificate.
     pub async fn verify(&self, token: &str) -> Result<Caller, Denied> {
-        match self.core.verify(token).await {
+        self.verify_from(token, None).await
+    }
+
+    /// The caller behind a token, on a connection with this certificate.
+    pub async fn verify_from(
+        &self,
+        token: &str,
+        certificate: Option<&PeerCertificate>,
+    ) -> Result<Caller, Denied> {
+        match self.core.verify(token, certificate).await {
             Ok(verified) => Ok(Caller::new(verified, Arc::clone(&self.core.challenge))),
             Err(refusal) => Err(self.denied(refusal)),
         }
@@ -235,7 +246,11 @@ impl Core {
         }
     }
 
-    async fn verify(self: &Arc<Self>, token: &str) -> Result<Arc<Verified>, Refusal> {
+    async fn verify(
+        self: &Arc<Self>,
+        token: &str,
+        certificate: Option<&PeerCertificate>,
+    ) -> Result<Arc<Verified>, Refusal> {
         let verified = match &self.introspector {
             Some(introspector) if introspector.covers(token) => {
                 introspect(self, introspector, token).await??
@@ -246,6 +261,10 @@ impl Core {
             return Err(TokenFault::Expired.into());
         }
         // Asked for every request, whatever is remembered.
+        let shown = certificate.map(PeerCertificate::thumbprint);
+        if verified.bound.is_some() && verified.bound != shown {
+            return Err(TokenFault::Bound.into());
+        }
         self.fresh_enough(self.clock.monotonic())?;
         if self.feed.is_revoked(token, &verified) {
             return Err(TokenFault::Revoked.into());

@@ -48,6 +48,8 @@ fn some_claims() -> impl Strategy<Value = Map<String, Value>> {
         ".{0,8}".prop_map(|text| json!(text)),
         Just(Value::Null),
         Just(json!({})),
+        Just(json!({"x5t#S256": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"})),
+        Just(json!({"x5t#S256": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "jkt": "x"})),
         Just(json!([1])),
     ];
     let wild = prop::collection::vec((name, value), 0..14);
@@ -74,7 +76,7 @@ proptest! {
         }
     }
 
-    /// What is accepted is from our issuer, for us, alive, not bound, and of somebody.
+    /// What is accepted is from our issuer, for us, alive, and of somebody; and what is bound says so.
     #[test]
     fn what_is_accepted_is_ours(claims in some_claims(), stups in any::<bool>(), typed in any::<bool>()) {
         let payload = serde_json::to_vec(&claims).expect("JSON");
@@ -90,7 +92,8 @@ proptest! {
             }
             prop_assert!(token.expires_at.is_some_and(|exp| exp + 30 > NOW));
             prop_assert!(token.issued_at.is_some_and(|iat| iat <= NOW + 30));
-            prop_assert!(!token.subject.is_empty() && !claims.contains_key("cnf"));
+            prop_assert!(!token.subject.is_empty());
+            prop_assert_eq!(token.bound.is_some(), claims.contains_key("cnf"));
         }
     }
 
@@ -101,7 +104,8 @@ proptest! {
             let iss = claims["iss"].as_str();
             prop_assert!(iss == Some("https://as.example") || (stups && iss == Some("B")));
             prop_assert!(claims["aud"].to_string().contains("\"https://api.example\""));
-            prop_assert!(!token.subject.is_empty() && !claims.contains_key("cnf"));
+            prop_assert!(!token.subject.is_empty());
+            prop_assert_eq!(token.bound.is_some(), claims.contains_key("cnf"));
         }
     }
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests, and what helps them")]
 
 mod answers;
+mod bound;
 mod feed;
 mod introspection;
 mod keys;
