@@ -13,6 +13,7 @@ fn token(issued_at: Option<i64>) -> Verified {
         client_id: Some("kio".to_owned()),
         scopes: Scopes::EMPTY,
         issued_at,
+        bound: None,
         expires_at: None,
         claims: json!({"sub": "stups_kio", "sid": "s1", "n": 1, "b": true, "list": ["a"], "realm": "services"})
             .as_object()
