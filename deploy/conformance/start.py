@@ -9,6 +9,7 @@ Only the standard library and openssl are needed. See docs/conformance.md."""
 
 import argparse
 import base64
+import hashlib
 import http.server
 import json
 import os
@@ -29,7 +30,8 @@ ROOT = HERE.parent.parent
 STATE = pathlib.Path(os.environ.get("CONFORMANCE_STATE", HERE / "state")).resolve()
 BOOTSTRAP_SECRET = re.compile(r"\bgbs_[A-Za-z0-9_-]+")
 PORT = int(os.environ.get("CONFORMANCE_PORT", "8443"))
-RESOURCE_PORT, OPERATIONS_PORT = PORT + 1, PORT + 2
+RESOURCE_PORT, OPERATIONS_PORT, MTLS_PORT = PORT + 1, PORT + 2, PORT + 3
+EC = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "365"]
 
 
 def openssl(*arguments):
@@ -74,6 +76,36 @@ def make_client_key():
     return {"keys": [{member: jwk[member] for member in ["kty", "kid", "use", "alg", "e", "n"]}]}
 
 
+def make_client_certificates():
+    """An authority of clients, a certificate of it, and one that a client made itself."""
+    authority, key, client = STATE / "clients-ca.pem", STATE / "clients-ca.key", STATE / "mtls"
+    if authority.exists():
+        return
+    usage = STATE / "client-extensions"
+    usage.write_text("extendedKeyUsage=clientAuth\n")
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/C=DE/O=Grantor conformance/CN=mtls",
+            "-keyout", f"{client}.key", "-out", f"{client}.csr")
+    own = STATE / "mtls-self-signed"
+    openssl("req", "-x509", *EC, "-subj", "/CN=mtls-self-signed", "-keyout", f"{own}.key", "-out", f"{own}.pem")
+    openssl("req", "-x509", *EC, "-subj", "/CN=Grantor conformance clients", "-keyout", key, "-out", authority)
+    openssl("x509", "-req", "-in", f"{client}.csr", "-CA", authority, "-CAkey", key, "-CAcreateserial",
+            "-days", "365", "-extfile", usage, "-out", f"{client}.pem")
+    for secret in [key, STATE / "mtls.key", STATE / "mtls-self-signed.key"]:
+        secret.chmod(0o600)
+
+
+def certificate_jwks(name):
+    """The key of a certificate on P-256 with the certificate, as RFC 8705 §2.2.2 has it registered."""
+    text = (STATE / f"{name}.pem").read_text()
+    public = subprocess.run(["openssl", "x509", "-in", STATE / f"{name}.pem", "-noout", "-pubkey"],
+                            check=True, capture_output=True).stdout
+    der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=public,
+                         check=True, capture_output=True).stdout
+    x, y = (base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (der[-64:-32], der[-32:]))
+    certificate = "".join(line for line in text.splitlines() if "-" not in line)
+    return {"keys": [{"kty": "EC", "crv": "P-256", "x": x, "y": y, "x5c": [certificate]}]}
+
+
 class Server:
     """The running program, and calls of it."""
 
@@ -87,6 +119,8 @@ class Server:
             "GRANTOR_SERVER_OPERATIONS_LISTEN": f"127.0.0.1:{OPERATIONS_PORT}",
             "GRANTOR_SERVER_TLS_CERTIFICATE": str(STATE / "server.pem"),
             "GRANTOR_SERVER_TLS_KEY": str(STATE / "server.key"),
+            "GRANTOR_MTLS_LISTEN": f"0.0.0.0:{MTLS_PORT}",
+            "GRANTOR_MTLS_CLIENT_AUTHORITIES": json.dumps([str(STATE / "clients-ca.pem")]),
             "GRANTOR_DATABASE_URL": f"sqlite:{STATE / 'grantor.db'}",
             "GRANTOR_OUTBOUND_CERTIFICATE_AUTHORITIES": json.dumps([str(STATE / "ca.pem")]),
             "GRANTOR_OUTBOUND_ALLOWED_HOSTS": json.dumps(list(dict.fromkeys([host, "localhost", *outbound_hosts]))),
@@ -186,6 +220,8 @@ def fill(server, chosen):
             client["audiences"] = [server.issuer]
         if client["auth_method"] == "private_key_jwt":
             client["jwks"] = make_client_key()
+        if client["auth_method"] == "self_signed_tls_client_auth":
+            client["jwks"] = certificate_jwks(client["id"])
         status, made = server.ask("POST", "/api/v1/clients", client, headers=admin)
         if status == 409:
             body = {name: value for name, value in client.items() if name != "id"}
@@ -221,7 +257,7 @@ def protected_resource(server, secret):
             if token:
                 _, told = server.ask("POST", "/oauth2/introspect", form={"token": token},
                                      headers={"Authorization": basic("resource", secret)})
-            good = bool(told.get("active"))
+            good = bool(told.get("active")) and self.holds(told.get("cnf"))
             text = json.dumps({"resource": "ok"} if good else {"error": "invalid_token"}).encode()
             self.send_response(200 if good else 401)
             if not good:
@@ -232,6 +268,13 @@ def protected_resource(server, secret):
             self.end_headers()
             self.wfile.write(text)
 
+        def holds(self, cnf):
+            """RFC 8705 §3: a bound token counts together with its certificate only."""
+            if cnf is None:
+                return True
+            shown = hashlib.sha256(self.connection.getpeercert(binary_form=True) or b"").digest()
+            return cnf == {"x5t#S256": base64.urlsafe_b64encode(shown).rstrip(b"=").decode()}
+
         do_GET = do_POST = answer
 
         def log_message(self, *_):
@@ -240,6 +283,10 @@ def protected_resource(server, secret):
     listener = http.server.ThreadingHTTPServer(("0.0.0.0", RESOURCE_PORT), Resource)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(STATE / "server.pem", STATE / "server.key")
+    # Of the clients with a certificate; whoever has none may come as well.
+    for known in ["clients-ca.pem", "mtls-self-signed.pem"]:
+        context.load_verify_locations(STATE / known)
+    context.verify_mode = ssl.CERT_OPTIONAL
     listener.socket = context.wrap_socket(listener.socket, server_side=True)
     threading.Thread(target=listener.serve_forever, daemon=True).start()
 
@@ -259,6 +306,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     STATE.mkdir(mode=0o700, exist_ok=True)
     make_certificates(chosen.host)
+    make_client_certificates()
     server = Server(chosen.grantor, chosen.host, chosen.outbound_host)
     try:
         server.wait()
