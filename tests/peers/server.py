@@ -72,12 +72,38 @@ def fetch(url, method=None, form=None, json_body=None, data=None, headers=None):
             return Answer(refusal.code, refusal.headers, refusal.read())
 
 
-class Server:
-    """A running `grantor serve` and its administrator."""
+def _openssl(*arguments):
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
 
-    def __init__(self, more=""):
+
+def make_certificates(folder):
+    """An authority of clients; a server on 127.0.0.1; a client that the authority certifies and one that
+    certifies itself. Names of files, PEM."""
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+
+    def own(name, subject, *more):
+        files = ["-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"]
+        _openssl("req", "-x509", *key, "-days", "2", "-subj", subject, *more, *files)
+
+    own("authority", "/CN=Clients of the tests")
+    own("server", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
+    own("self-signed", "/CN=self-signed")
+    certified, extensions = folder / "certified", folder / "extensions"
+    extensions.write_text("extendedKeyUsage=clientAuth\n")
+    _openssl("req", *key, "-subj", "/C=DE/O=Example, Inc./CN=certified",
+             "-keyout", f"{certified}.key", "-out", f"{certified}.csr")
+    _openssl("x509", "-req", "-in", f"{certified}.csr", "-CA", folder / "authority.pem",
+             "-CAkey", folder / "authority.key", "-CAcreateserial", "-days", "2",
+             "-extfile", extensions, "-out", f"{certified}.pem")
+
+
+class Server:
+    """A running `grantor serve` and its administrator; with a listener that asks for certificates if that
+    is wanted."""
+
+    def __init__(self, more="", mutual_tls=False):
         """`more` is appended to the configuration."""
-        self.more = more
+        self.more, self.mutual_tls = more, mutual_tls
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="grantor-peers-"))
         self.port, self.operations_port = free_port(), free_port()
         self.issuer = f"http://127.0.0.1:{self.port}"
@@ -107,6 +133,18 @@ class Server:
             """
             + self.more
         )
+        if self.mutual_tls:
+            make_certificates(self.folder)
+            with configuration.open("a") as more:
+                more.write(
+                    f"""
+                    [mtls]
+                    listen = "127.0.0.1:{free_port()}"
+                    tls_certificate = "{self.folder}/server.pem"
+                    tls_key = "{self.folder}/server.key"
+                    client_authorities = ["{self.folder}/authority.pem"]
+                    """
+                )
         command = [os.environ["GRANTOR_BIN"], "serve", "--config", str(configuration)]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("GRANTOR_")}
         environment["GRANTOR_LOG"] = "info"

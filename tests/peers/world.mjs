@@ -8,10 +8,10 @@ import { join } from 'node:path';
 globalThis.crypto ??= webcrypto;
 globalThis.CryptoKey ??= webcrypto.CryptoKey;
 
-/** Starts a server; `stop` ends it. */
-export async function startWorld() {
+/** Starts a server, with `mutual-tls` as an argument one that asks for certificates; `stop` ends it. */
+export async function startWorld(...arguments_) {
   const program = join(process.env.GRANTOR_ROOT, 'tests/peers/world.py');
-  const python = spawn('python3', ['-B', program], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const python = spawn('python3', ['-B', program, ...arguments_], { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = new Promise((resolve) => python.once('exit', resolve));
   const lines = createInterface({ input: python.stdout });
   const first = new Promise((resolve) => lines.once('line', resolve));
@@ -36,7 +36,8 @@ export async function registerKey(world, id, publicJwk, scope) {
   await manage(world, '/assignments', { principal: { client: id }, scope, reason: 'the tests need it' });
 }
 
-async function manage(world, path, body) {
+/** Makes something through the management API. */
+export async function manage(world, path, body) {
   const answer = await fetch(`${world.issuer}/api/v1${path}`, {
     method: 'POST',
     headers: { authorization: `Bearer ${world.administrator_token}`, 'content-type': 'application/json' },

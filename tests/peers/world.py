@@ -154,8 +154,8 @@ CLIENTS = {
 class World:
     """A seeded server."""
 
-    def __init__(self):
-        self.server = Server()
+    def __init__(self, mutual_tls=False):
+        self.server = Server(mutual_tls=mutual_tls)
         try:
             self._seed()
         except BaseException:
@@ -265,6 +265,7 @@ class World:
             "secrets": self.secrets,
             "passwords": self.passwords,
             "callback": CALLBACK,
+            "folder": str(self.server.folder),
         }
 
     def token_url(self, realm="/services"):
@@ -280,7 +281,7 @@ class World:
 
 
 def main():
-    world = World()
+    world = World(mutual_tls="mutual-tls" in sys.argv)
     try:
         print(json.dumps(world.describe()), flush=True)
         sys.stdin.read()

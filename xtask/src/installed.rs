@@ -31,6 +31,9 @@ pub(crate) fn for_tests() -> Result<()> {
     if !found("curl") {
         packages.push("curl");
     }
+    if !found("openssl") {
+        packages.push("openssl");
+    }
     if !found("node") {
         packages.push("nodejs");
     }
