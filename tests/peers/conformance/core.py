@@ -309,10 +309,6 @@ def refreshed(play, client, first):
 # Request objects, unsigned: clients of a tenant that asks for them (trap 44).
 
 
-def reference(play):
-    return f"/requesturi/{play.name}-{play.client.id}"
-
-
 def beside(params, **more):
     """What has to stand outside as well (OIDC Core §6.1)."""
     return {name: params[name] for name in ["client_id", "scope", "response_type", "redirect_uri"]} | more
@@ -320,7 +316,7 @@ def beside(params, **more):
 
 def by_reference(play, registered, compact_of):
     """Registers an address, puts the object there, and sends only that."""
-    path = f"/requesturi/{checks.time.time_ns()}"
+    path = f"/requesturi/{time.time_ns()}"
     play.use(request_uris=[play.party.at(path)], **registered)
     params = play.params()
     play.party.publish(path, compact_of(params), "application/jose")

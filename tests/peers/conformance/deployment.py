@@ -1,6 +1,7 @@
 """The deployment under test, started as its documentation says: TLS with its own authority, and a host name that
 resolves nowhere, so connections go to this machine."""
 
+import base64
 import http.client
 import json
 import os
@@ -98,11 +99,10 @@ class Deployment:
     def administrator(self):
         """Headers of the administrator, as documented."""
         made = json.loads((self.state / "administrator.json").read_text())
-        form = {"grant_type": "client_credentials", "client_id": made["client_id"]}
+        form = {"grant_type": "client_credentials"}
         pair = f"{urllib.parse.quote(made['client_id'])}:{urllib.parse.quote(made['client_secret'])}"
-        import base64
-        basic = {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
-        token = self.fetch(f"{self.issuer}/oauth2/token", form=form, headers=basic)
+        header = {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+        token = self.fetch(f"{self.issuer}/oauth2/token", form=form, headers=header)
         assert token.status == 200, token.text
         return {"Authorization": f"Bearer {token.json()['access_token']}"}
 
