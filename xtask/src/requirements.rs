@@ -1,6 +1,7 @@
-//! Which test covers which requirement. `docs/requirements.tsv` lists the requirements; a test covers one
-//! by having its id in its name, as in `sec_078_a_zero_signature_is_refused`. Requirements of a feature
-//! that is not built are covered by the test that proves the feature absent, `absent_scim_…`.
+//! Which test covers which requirement. `docs/requirements.tsv` lists the requirements and
+//! `docs/oidc-traps.tsv` the facts that an authorization server gets wrong; a test covers one by having its
+//! id in its name, as in `sec_078_a_zero_signature_is_refused` or `trap_063_…`. Rows of a feature that is
+//! not built are covered by the test that proves the feature absent, `absent_scim_…`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +11,16 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::repository::{files, root};
 
-/// A row of the list.
+/// The lists, in the order in which they are printed.
+const LISTS: [&str; 2] = ["docs/requirements.tsv", "docs/oidc-traps.tsv"];
+
+/// Where the tests of this are.
+const THIS_FILE: &str = "xtask/src/requirements.rs";
+
+/// What ids begin with.
+const PREFIXES: [&str; 3] = ["SEC-", "REL-", "TRAP-"];
+
+/// A row of a list.
 #[derive(Debug, PartialEq, Eq)]
 struct Requirement {
     id: String,
@@ -46,9 +56,13 @@ struct Index {
     absent: Vec<Test>,
 }
 
-/// Prints the table and fails when a P0 row has no test.
+/// Prints the tables and fails when a P0 row has no test.
 pub(crate) fn run() -> Result<()> {
-    let requirements = read(&fs::read_to_string(root()?.join("docs/requirements.tsv"))?)?;
+    let mut requirements = Vec::new();
+    for list in LISTS {
+        let text = fs::read_to_string(root()?.join(list)).context(list)?;
+        requirements.extend(read(&text).context(list)?);
+    }
     let tests = index()?;
     let unknown: Vec<_> = tests
         .by_id
@@ -120,8 +134,7 @@ fn print_row(requirement: &Requirement, outcome: &str, tests: &Index) {
 /// Reads the list: id, level, `now` | `absent:feature` | `later: reason`, title; tab-separated.
 fn read(text: &str) -> Result<Vec<Requirement>> {
     let rows = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
-    rows.map(|row| requirement(row).with_context(|| format!("docs/requirements.tsv: {row}")))
-        .collect()
+    rows.map(|row| requirement(row).with_context(|| row.to_owned())).collect()
 }
 
 fn requirement(row: &str) -> Result<Requirement> {
@@ -148,6 +161,10 @@ fn requirement(row: &str) -> Result<Requirement> {
 fn index() -> Result<Index> {
     let mut index = Index::default();
     for file in files()? {
+        // Its own tests are about such names, and cover nothing.
+        if file == Path::new(THIS_FILE) {
+            continue;
+        }
         let peers = file.starts_with("tests/peers") || file.starts_with("tests/browser");
         let names = match file.extension().and_then(|e| e.to_str()) {
             Some("rs") => rust_tests,
@@ -213,7 +230,7 @@ fn node_tests(text: &str) -> Vec<String> {
 fn ids(text: &str) -> Vec<String> {
     let text = text.to_ascii_uppercase().replace('_', "-");
     let mut found = Vec::new();
-    for prefix in ["SEC-", "REL-"] {
+    for prefix in PREFIXES {
         for (at, _) in text.match_indices(prefix) {
             if text[..at].ends_with(|c: char| c.is_ascii_alphanumeric()) {
                 continue;
@@ -240,6 +257,7 @@ mod tests {
         assert_eq!(ids("sec_061_rel_019_one_successor"), ["SEC-061", "REL-019"]);
         assert_eq!(ids("sec_072_075_what_a_header_must_not_say"), ["SEC-072", "SEC-075"]);
         assert_eq!(ids("sec_118_503_beyond_the_queue"), ["SEC-118"]);
+        assert_eq!(ids("sec_046_trap_062_063_a_code"), ["SEC-046", "TRAP-062", "TRAP-063"]);
         assert_eq!(ids("SEC-103: only an audience may introspect"), ["SEC-103"]);
         assert_eq!(ids("parsec_001 sec_1 sec_1234"), Vec::<String>::new());
     }

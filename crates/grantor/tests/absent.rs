@@ -49,6 +49,14 @@ async fn absent_dpop() {
 }
 
 #[tokio::test]
+async fn absent_ciba() {
+    let server = Server::shared().await;
+    server.has_none_of(&["/oauth2/backchannel_authentication", "/oauth2/bc-authorize"]).await;
+    server.is_silent_about(&["backchannel_authentication", "backchannel_token_delivery"]).await;
+    server.knows_no_grant("urn:openid:params:grant-type:ciba", "auth_req_id=x").await;
+}
+
+#[tokio::test]
 async fn absent_action_links() {
     Server::shared().await.has_none_of(&["/account/reset", "/reset", "/signup"]).await;
     no_route_contains(&["reset", "invit", "verify"]);
