@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::client::Client;
 use crate::consent::{Consent, ConsentStatus};
-use crate::scope::{GrantRule, Scope};
+use crate::scope::Scope;
 
 /// Who asks whom for what.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ pub fn judge(asking: &Asking<'_>, now: Timestamp) -> Verdict {
 
 /// A selector chooses how to sign in; there is nothing in it to agree to.
 pub fn needs_consent(scope: &Scope) -> bool {
-    scope.rule != GrantRule::Selector
+    !scope.rule.is_selector()
 }
 
 /// Without `openid` it would be another protocol.

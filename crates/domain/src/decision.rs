@@ -9,6 +9,7 @@ mod explain;
 mod facts;
 mod record;
 mod scopes;
+mod selectors;
 #[cfg(test)]
 mod tests;
 
@@ -174,7 +175,7 @@ pub enum Rule {
     Group,
     /// `always`
     Always,
-    /// `selector`: never itself
+    /// `selector`: one of them, which fits, and whose groups the user is in
     Selector,
     /// `identity`: claims about a person
     Identity,

@@ -134,12 +134,17 @@ pub(crate) fn application(id: &str) -> Application {
     }
 }
 
-/// A confidential client with every grant type, allowed every scope of the catalogue.
+/// A confidential client with every grant type, allowed every scope of the catalogue but selectors,
+/// which are chosen by themselves where one is registered.
 pub(crate) fn client(id: &str) -> Client {
     Client {
         name: "Shop".to_owned(),
         grant_types: GrantType::ALL.iter().copied().collect(),
-        scopes: catalogue().iter().map(|scope| scope.token.clone()).collect(),
+        scopes: catalogue()
+            .iter()
+            .filter(|scope| !scope.rule.is_selector())
+            .map(|scope| scope.token.clone())
+            .collect(),
         redirect_uris: vec!["https://shop.example/cb".to_owned()],
         compat: Compat { password_grant: true, implicit: true, ..Compat::default() },
         ..Client::new(tenant_name(), client_id(id), ClientAuthMethod::ClientSecretBasic)
@@ -193,7 +198,7 @@ pub(crate) fn catalogue() -> Vec<Scope> {
         scope("uid", None, GrantRule::Always),
         scope("email", None, GrantRule::Identity),
         scope("staff", None, in_group),
-        scope("auth-none", None, GrantRule::Selector),
+        scope("auth-none", None, GrantRule::Selector { groups: Vec::new() }),
     ]
 }
 

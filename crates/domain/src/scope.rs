@@ -67,10 +67,35 @@ pub enum GrantRule {
     },
     /// Asked for and allowed for the client
     Always,
-    /// Never itself: it chooses how the user must log in
-    Selector,
+    /// Chooses how the user must log in, or with [`AUTH_NONE`] that there is none (`campus.md` 2.1)
+    Selector {
+        /// Whoever is in none of these may not log in this way; empty is everybody
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        groups: Vec<GroupId>,
+    },
     /// Releases claims about a person
     Identity,
+}
+
+/// The selector of clients that act for themselves. Every other one is a way for people to sign in.
+pub const AUTH_NONE: &str = "auth-none";
+
+/// What the names of selectors begin with.
+pub const SELECTOR_PREFIX: &str = "auth-";
+
+impl GrantRule {
+    /// Whether it chooses how to sign in.
+    pub const fn is_selector(&self) -> bool {
+        matches!(self, Self::Selector { .. })
+    }
+
+    /// The groups that it looks at.
+    pub fn groups(&self) -> &[GroupId] {
+        match self {
+            Self::Group { groups } | Self::Selector { groups } => groups,
+            Self::Owner | Self::Assigned | Self::Always | Self::Identity => &[],
+        }
+    }
 }
 
 impl Document for Scope {

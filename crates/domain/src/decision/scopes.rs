@@ -5,21 +5,22 @@ use grantor_oauth_types::scope::{ScopeToken, Scopes};
 use jiff::Timestamp;
 
 use super::facts::SubjectFacts;
-use super::{Ask, By, Facts, Refusal, Rule, Trace, Verdict};
+use super::{Ask, By, Facts, Refusal, Rule, Trace, Verdict, selectors};
 use crate::assignment::{Assignment, Principal};
 use crate::consent::ConsentStatus;
 use crate::scope::{GrantRule, Scope};
 use crate::sign_in::Level;
 
 /// What is asked for, or the default: for a refresh what was granted (RFC 6749 §6), otherwise the
-/// client's default scopes, else the realm's (RFC 6749 §3.3 wants the default documented).
+/// client's default scopes, else the realm's (RFC 6749 §3.3 wants the default documented). Where it
+/// chooses no way to sign in, the one that the client is registered for.
 pub fn asked(ask: &Ask, facts: &Facts<'_>) -> Scopes {
-    if let Some(scopes) = ask.scopes.as_ref().filter(|scopes| !scopes.is_empty()) {
-        return scopes.clone();
-    }
-    match &facts.grant {
-        Some(grant) => grant.scopes.clone(),
-        None => defaults(facts).cloned().unwrap_or_default(),
+    let named = ask.scopes.as_ref().filter(|scopes| !scopes.is_empty());
+    match (named, &facts.grant) {
+        (Some(scopes), Some(_)) => scopes.clone(),
+        (None, Some(grant)) => grant.scopes.clone(),
+        (Some(scopes), None) => selectors::chosen(scopes.clone(), ask, facts),
+        (None, None) => selectors::chosen(defaults(facts).cloned().unwrap_or_default(), ask, facts),
     }
 }
 
@@ -60,6 +61,11 @@ pub(super) fn allowed_for_client<'a>(
     }
     if !exceeding.is_empty() {
         return Err(Refusal::ScopeExceedsGrant { scopes: exceeding });
+    }
+    for token in selectors::unfit(&scopes, ask) {
+        trace.note(Rule::Selector, Some(&token), By::Always, refused(ask, facts));
+        scopes.retain(|scope| scope.token != token);
+        missing.push(token);
     }
     if !missing.is_empty() && refused(ask, facts) == Verdict::Refuse {
         return Err(Refusal::ScopeForbidden { scopes: missing });
@@ -118,6 +124,7 @@ pub(super) fn granted(
     now: Timestamp,
     trace: &mut Trace,
 ) -> Result<(Scopes, Vec<ScopeToken>), Refusal> {
+    selectors::check_gate(&foreseen.scopes, facts, trace)?;
     let mut granted = Scopes::default();
     let (mut dropped, mut forbidden) = (foreseen.lost, Vec::new());
     for scope in foreseen.scopes {
@@ -142,7 +149,8 @@ pub(super) fn granted(
         return Err(Refusal::ScopeForbidden { scopes: forbidden });
     }
     // A grant of which nothing holds any more is over (SEC-065, SEC-066).
-    let over = renews(ask, facts) && granted.is_empty() && !dropped.is_empty();
+    let nothing = granted.iter().all(|token| selectors::is_selector(token, facts));
+    let over = renews(ask, facts) && nothing && !dropped.is_empty();
     trace.check(Rule::GrantLive, By::Grant, !over, Refusal::GrantEnded)?;
     Ok((granted, dropped))
 }
@@ -165,7 +173,7 @@ fn is_above_sign_in(scope: &Scope, facts: &Facts<'_>) -> bool {
 fn grant_one(scope: &Scope, facts: &Facts<'_>, now: Timestamp) -> (Rule, By, Verdict) {
     match &scope.rule {
         GrantRule::Always => (Rule::Always, By::Always, Verdict::Pass),
-        GrantRule::Selector => (Rule::Selector, By::Always, Verdict::Drop),
+        GrantRule::Selector { .. } => (Rule::Selector, By::Always, Verdict::Pass),
         GrantRule::Identity => match &facts.subject {
             Some(_) => (Rule::Identity, By::Always, Verdict::Pass),
             None => (Rule::Identity, By::NoUser, Verdict::Drop),

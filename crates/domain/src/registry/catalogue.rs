@@ -11,7 +11,7 @@ use crate::document::{Document as _, Kind};
 use crate::group::Group;
 use crate::realm::Realm;
 use crate::resource_type::ResourceType;
-use crate::scope::{GrantRule, Scope};
+use crate::scope::{GrantRule, SELECTOR_PREFIX, Scope};
 
 impl Entry for ResourceType {
     fn wants(&self) -> Vec<Want> {
@@ -51,10 +51,7 @@ impl Entry for Scope {
         let tenant = self.tenant();
         let resource_type =
             self.resource_type.iter().map(|id| Want::id::<ResourceType>(tenant, id));
-        let groups = match &self.rule {
-            GrantRule::Group { groups } => groups.as_slice(),
-            _ => &[],
-        };
+        let groups = self.rule.groups();
         resource_type.chain(groups.iter().map(|id| Want::id::<Group>(tenant, id))).collect()
     }
 
@@ -107,13 +104,19 @@ fn check_rule(scope: &Scope, known: &Known, flaws: &mut Flaws) {
         GrantRule::Group { groups } => {
             let reason = Reason::Form("at least one group");
             flaws.demand(!groups.is_empty(), "/rule/groups", reason);
-            flaws.list("/rule/groups", groups, MAX_LIST);
-            for (at, group) in groups.iter().enumerate() {
-                let pointer = format!("/rule/groups/{at}");
-                flaws.exists::<Group>(&pointer, &group.to_string(), known);
-            }
         }
-        GrantRule::Assigned | GrantRule::Always | GrantRule::Selector | GrantRule::Identity => {}
+        GrantRule::Selector { .. } => {
+            let named = scope.token.as_str().starts_with(SELECTOR_PREFIX);
+            flaws.demand(named, "/token", Reason::Form("for a selector, a name in 'auth-'"));
+            let reason = Reason::Conflict("a selector concerns no data of its own");
+            flaws.demand(scope.resource_type.is_none(), "/resource_type", reason);
+        }
+        GrantRule::Assigned | GrantRule::Always | GrantRule::Identity => {}
+    }
+    let groups = scope.rule.groups();
+    flaws.list("/rule/groups", groups, MAX_LIST);
+    for (at, group) in groups.iter().enumerate() {
+        flaws.exists::<Group>(&format!("/rule/groups/{at}"), &group.to_string(), known);
     }
 }
 

@@ -88,10 +88,7 @@ impl Resource for Groups {
 
     async fn hanging(app: &App, group: &Group) -> Result<Hanging, Problem> {
         let view = app.directory.tenant(group.tenant.as_str()).ok_or_else(Problem::not_found)?;
-        let named = |rule: &GrantRule| match rule {
-            GrantRule::Group { groups } => groups.contains(&group.id),
-            _ => false,
-        };
+        let named = |rule: &GrantRule| rule.groups().contains(&group.id);
         if let Some(scope) = view.scopes.values().find(|scope| named(&scope.rule)) {
             let detail = format!("the scope {} is granted to its members", scope.token);
             return Err(Problem::conflict(detail));

@@ -2,7 +2,6 @@
 
 use grantor_domain::authorize::{AuthorizationRequest, Complaint};
 use grantor_domain::decision::{Ask, Outcome, Refusal, foresee};
-use grantor_domain::scope::{GrantRule, Scope};
 use grantor_domain::sign_in::Level;
 use grantor_oauth_types::error_code::AuthorizeErrorCode;
 use grantor_oauth_types::grant_type::GrantType;
@@ -35,11 +34,6 @@ pub fn foreseen(
     if kind.is_front_channel() {
         grants.push(GrantType::Implicit);
     }
-    let selectors = selectors(context, request.scopes.as_ref());
-    if selectors.len() > 1 || selectors.iter().any(|scope| scope.token.as_str() == "auth-none") {
-        let words = "one way to sign in can be chosen, and it has to be a person's";
-        return Some(Complaint::new(AuthorizeErrorCode::InvalidScope, words));
-    }
     grants.into_iter().find_map(|grant_type| {
         let ask = Ask {
             grant_type,
@@ -54,13 +48,6 @@ pub fn foreseen(
             Outcome::Granted(_) => None,
         }
     })
-}
-
-/// `campus.md` 2.1: scopes that choose how to sign in.
-fn selectors<'a>(context: &'a Context, scopes: Option<&Scopes>) -> Vec<&'a Scope> {
-    let known = |token| context.tenant.scopes.get(token);
-    let selects = |scope: &&Scope| scope.rule == GrantRule::Selector;
-    scopes.into_iter().flat_map(Scopes::iter).filter_map(known).filter(selects).collect()
 }
 
 /// The level of sign-in that the scopes need which are asked for, or come by default.

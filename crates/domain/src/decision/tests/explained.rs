@@ -86,7 +86,7 @@ fn every_refusal_says_what_would_change_it_and_on_which_thing() {
 #[test]
 fn what_was_left_out_of_a_grant_is_explained_too() {
     let mut case = Case::customer();
-    case.ask_for("uid staff stock.read sales_order.read auth-none");
+    case.ask_for("uid staff stock.read sales_order.read");
     case.ask.resource = Some(ORDERS_API.to_owned());
     assert_eq!(
         remedies(&case.record()),

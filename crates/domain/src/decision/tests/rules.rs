@@ -170,15 +170,85 @@ fn group_scopes_are_dropped_and_the_answer_says_so() {
 }
 
 #[test]
-fn a_selector_is_never_granted_and_identity_needs_a_user() {
+fn identity_needs_a_user() {
     let mut case = Case::customer();
-    case.ask_for("auth-none email uid");
+    case.ask_for("email uid");
     assert_eq!(case.granted_scopes(), "email uid");
     let mut case = Case::itself();
-    case.ask_for("auth-none email staff uid");
+    case.ask_for("email staff uid");
     let entitled = case.judge().unwrap();
     assert_eq!(entitled.scopes, scopes("uid"));
-    assert_eq!(entitled.dropped, vec![token("auth-none"), token("email"), token("staff")]);
+    assert_eq!(entitled.dropped, vec![token("email"), token("staff")]);
+}
+
+/// A client that is registered for these selectors, one of which is gated, and has these by default.
+fn selecting(mut case: Case, registered: &str, default: &str, asked: &str) -> Case {
+    let gated = GrantRule::Selector { groups: vec![group_id(1)] };
+    case.scopes.push(scope("auth-campus", None, gated));
+    let open = GrantRule::Selector { groups: Vec::new() };
+    case.scopes.push(scope("auth-guest", None, open));
+    for token in scopes(registered).iter() {
+        case.client.scopes.insert(token.clone());
+    }
+    case.client.default_scopes = scopes(default);
+    case.ask_for(asked);
+    case
+}
+
+/// `campus.md` 2.1, a row each.
+#[test]
+fn campus_a_selector_is_one_of_its_flow_and_granted_with_the_rest() {
+    let all = "auth-campus auth-guest auth-none";
+    #[rustfmt::skip]
+    let people: &[(&str, &str, &str, Result<&str, Refusal>)] = &[
+        ("auth-campus",       "", "auth-campus uid",            Ok("auth-campus uid")),
+        ("auth-campus",       "", "uid",                        Ok("uid auth-campus")),
+        ("auth-campus auth-none", "", "uid",                    Ok("uid auth-campus")),
+        ("",                  "", "uid",                        Ok("uid")),
+        ("auth-guest",        "", "auth-campus uid",            Err(forbidden("auth-campus"))),
+        (all,                 "", "auth-guest uid",             Ok("auth-guest uid")),
+        (all,                 "", "auth-none uid",              Err(forbidden("auth-none"))),
+        (all,                 "", "auth-campus auth-guest uid", Err(forbidden("auth-campus auth-guest"))),
+        (all,                 "", "uid",                        Err(forbidden("auth-campus auth-guest"))),
+        (all,                 "auth-guest", "uid",              Ok("uid auth-guest")),
+    ];
+    for (registered, default, asked, expected) in people {
+        let mut case = selecting(Case::customer(), registered, default, asked);
+        case.subject().groups = vec![group_id(1)];
+        let expected = expected.clone().map(scopes);
+        assert_eq!(case.judge().map(|e| e.scopes), expected, "{registered}: {asked}");
+        let replayed = case.record().replay(case.now);
+        assert_eq!(replayed, case.decide(), "{registered}: {asked}");
+    }
+    #[rustfmt::skip]
+    let alone = [
+        ("auth-none",             "auth-none uid",   Ok("auth-none uid")),
+        ("auth-none",             "uid",             Ok("uid auth-none")),
+        ("auth-none auth-campus", "uid",             Ok("uid auth-none")),
+        ("auth-none auth-campus", "auth-campus uid", Err(forbidden("auth-campus"))),
+        ("",                      "auth-none uid",   Err(forbidden("auth-none"))),
+        ("",                      "uid",             Ok("uid")),
+    ];
+    for (registered, asked, expected) in alone {
+        let case = selecting(Case::itself(), registered, "", asked);
+        let granted = case.judge().map(|e| e.scopes);
+        assert_eq!(granted, expected.map(scopes), "{registered}: {asked}");
+    }
+}
+
+#[test]
+fn campus_whoever_is_not_in_the_groups_of_a_selector_gets_nothing_now_or_later() {
+    let mut case = selecting(Case::customer(), "auth-campus", "", "auth-campus uid");
+    assert_eq!(case.judge(), Err(Refusal::SubjectDisabled));
+    case.subject().groups = vec![group_id(1)];
+    assert_eq!(case.granted_scopes(), "auth-campus uid");
+    let mut case = selecting(Case::customer(), "auth-campus", "", "").refreshed();
+    case.granted().scopes = scopes("auth-campus uid staff");
+    case.ask.scopes = None;
+    case.subject().groups = vec![group_id(1)];
+    assert_eq!(case.granted_scopes(), "auth-campus uid staff");
+    case.subject().groups.clear();
+    assert_eq!(case.judge(), Err(Refusal::SubjectDisabled));
 }
 
 #[test]
