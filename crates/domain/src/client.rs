@@ -184,6 +184,10 @@ pub struct Compat {
     /// Client assertions for the token endpoint's address, or for several audiences (SEC-057)
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub assertion_audience: bool,
+    /// What this client hears of a token leaves out `aud`, which Django OAuth Toolkit compares with the
+    /// address of the request that it got
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub introspection_no_audience: bool,
 }
 
 impl Client {

@@ -1,9 +1,14 @@
 //! What may be said about a token, and to whom. RFC 7662 §2.1, §4.
 
+use std::collections::HashMap;
+
+use grantor_oauth_types::id::GroupId;
 use grantor_oauth_types::introspection::Introspection;
+use grantor_oauth_types::scope::ScopeToken;
 
 use crate::client::Client;
 use crate::issue::AccessToken;
+use crate::scope::{GrantRule, SELECTOR_PREFIX, Scope};
 
 /// Whether a client may learn about a token: it is an audience of it, or the token is its own
 /// (SEC-103). Everybody else hears that it is not active.
@@ -12,8 +17,20 @@ pub fn may_introspect(caller: &Client, token: &AccessToken) -> bool {
         || token.audiences.iter().any(|audience| caller.audiences.contains(audience))
 }
 
+/// The groups of the selectors that a token says it was signed in with, those that have any: who is in
+/// none of them now may not sign in that way (`campus.md` 2.1), so the token is worth nothing more.
+pub fn gates<'a>(
+    token: &'a AccessToken,
+    known: &'a HashMap<ScopeToken, Scope>,
+) -> impl Iterator<Item = &'a [GroupId]> {
+    let selectors = token.scopes.iter().filter(|scope| scope.as_str().starts_with(SELECTOR_PREFIX));
+    let rules = selectors.filter_map(|scope| known.get(scope)).map(|scope| &scope.rule);
+    rules.filter(|rule| rule.is_selector()).map(GrantRule::groups).filter(|all| !all.is_empty())
+}
+
 /// What the resource server of a token hears. RFC 7662 §2.2.
-pub fn describe(token: &AccessToken, issuer: &str) -> Introspection {
+pub fn describe(token: &AccessToken, caller: &Client, issuer: &str) -> Introspection {
+    let silent = caller.compat.introspection_no_audience;
     Introspection {
         active: true,
         scope: Some(token.scopes.to_string()),
@@ -23,7 +40,7 @@ pub fn describe(token: &AccessToken, issuer: &str) -> Introspection {
         exp: Some(token.exp),
         iat: Some(token.iat),
         sub: Some(token.sub.clone()),
-        aud: token.audiences.clone(),
+        aud: if silent { Vec::new() } else { token.audiences.clone() },
         iss: Some(issuer.to_owned()),
         jti: token.jti.clone(),
         realm: token.realm.as_ref().map(grantor_oauth_types::name::RealmName::with_slash),
@@ -85,7 +102,8 @@ mod tests {
 
     #[test]
     fn what_the_resource_server_hears() {
-        let heard = serde_json::to_value(describe(&token(), ISSUER)).unwrap();
+        let mut caller = client("orders");
+        let heard = serde_json::to_value(describe(&token(), &caller, ISSUER)).unwrap();
         assert_eq!(
             heard,
             serde_json::json!({
@@ -95,13 +113,16 @@ mod tests {
                 "jti": "0K", "realm": "/customers",
             })
         );
+        caller.compat.introspection_no_audience = true;
+        let heard = serde_json::to_value(describe(&token(), &caller, ISSUER)).unwrap();
+        assert_eq!(heard.get("aud"), None);
     }
 
     #[test]
     fn rfc_8705_3_2_the_resource_server_hears_of_the_certificate() {
         let certificate = CertificateThumbprint::from_bytes([7; 32]);
         let bound = AccessToken { cnf: Some(Confirmation { certificate }), ..token() };
-        let heard = serde_json::to_value(describe(&bound, ISSUER)).unwrap();
+        let heard = serde_json::to_value(describe(&bound, &client("orders"), ISSUER)).unwrap();
         assert_eq!(heard["cnf"], serde_json::json!({ "x5t#S256": certificate.to_string() }));
     }
 

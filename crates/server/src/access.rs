@@ -98,6 +98,7 @@ permissions! {
     GrantWrite = "grantor.grant_write", "End grants";
     RevocationRead = "grantor.revocation_read", "See revocations";
     RevocationWrite = "grantor.revocation_write", "Revoke tokens of others";
+    TokenIntrospect = "grantor.token_introspect", "Introspect tokens with a token in the place of a secret";
     KeyRead = "grantor.key_read", "See signing keys";
     KeyWrite = "grantor.key_write", "Rotate and withdraw signing keys";
     AuditRead = "grantor.audit_read", "Read the audit log";

@@ -14,7 +14,8 @@ use utoipa::{PartialSchema, ToSchema};
 pub(crate) struct GrantRuleShape {
     /// Which rule
     granted: Granted,
-    /// For `group`: membership in any of these is enough
+    /// For `group`: membership in any of these is enough. For `selector`: only their members may
+    /// sign in this way, if there are any
     #[schema(required = false)]
     groups: Vec<String>,
 }

@@ -1,16 +1,25 @@
 //! `POST /oauth2/introspect`. RFC 7662.
 
+use std::sync::Arc;
+
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, Response, StatusCode};
+use grantor_domain::client::Client;
 use grantor_domain::client_auth::ClientRefusal;
-use grantor_domain::introspect::{describe, may_introspect};
+use grantor_domain::introspect::{describe, gates, may_introspect};
+use grantor_domain::issue::AccessToken;
+use grantor_domain::params::Params;
 use grantor_domain::token::TokenError;
+use grantor_oauth_types::id::{GroupId, UserId};
 use grantor_oauth_types::introspection::Introspection;
+use grantor_store::StoreError;
 
 use super::{client, context, form};
+use crate::access::{Permission as _, TokenIntrospect};
 use crate::app::App;
-use crate::extract::{Here, Peer};
+use crate::directory::UserEntry;
+use crate::extract::{Here, Peer, authorization, bearer};
 use crate::grants::{Context, TokenFailure};
 use crate::reply::{json, token::failed};
 use crate::tokens;
@@ -40,7 +49,7 @@ async fn answer(
     body: &[u8],
 ) -> Result<Introspection, TokenFailure> {
     let mut params = form(headers, query, body)?;
-    let caller = client(app, context, headers, &mut params).await?;
+    let caller = caller(app, context, headers, &mut params).await?;
     // A public client proves nothing: whoever knows its name could ask (SEC-103).
     if !caller.is_confidential() || !caller.enabled {
         return Err(TokenError::Client(ClientRefusal::OtherMethod).into());
@@ -49,8 +58,67 @@ async fn answer(
     let Ok(live) = tokens::verify(&context.tenant, &token, context.now) else {
         return Ok(Introspection::inactive());
     };
-    if !may_introspect(&caller, &live.token) {
+    let token = &live.token;
+    if !may_introspect(&caller, token) || !is_let_in(app, context, token).await? {
         return Ok(Introspection::inactive());
     }
-    Ok(describe(&live.token, &context.tenant.tenant.issuer))
+    let mut described = describe(token, &caller, &context.tenant.tenant.issuer);
+    if described.username.is_none() && token.sub.parse::<UserId>().is_ok() {
+        // A JWT does not carry it; Django knows people by it (`campus.md` 8.3).
+        described.username = person(app, context, token).await?.map(|e| e.user.name.to_string());
+    }
+    Ok(described)
+}
+
+/// A client that authenticates, or a token that allows it (RFC 7662 §2.1).
+async fn caller(
+    app: &App,
+    context: &Context,
+    headers: &HeaderMap,
+    params: &mut Params,
+) -> Result<Arc<Client>, TokenFailure> {
+    let header =
+        authorization(headers).map_err(|_| TokenError::Client(ClientRefusal::TwoMethods))?;
+    let Some(presented) = header.and_then(bearer) else {
+        return Ok(client(app, context, headers, params).await?.shared());
+    };
+    if ["client_secret", "client_assertion"].into_iter().any(|name| params.has(name)) {
+        return Err(TokenError::Client(ClientRefusal::TwoMethods).into());
+    }
+    let refused = || TokenError::Client(ClientRefusal::WrongSecret);
+    let live = tokens::verify(&context.tenant, presented, context.now).map_err(|_| refused())?;
+    let id =
+        live.token.client.as_ref().filter(|_| live.token.scopes.contains(TokenIntrospect::SCOPE));
+    let id = id.ok_or_else(refused)?;
+    let entry = app.directory.client(&context.tenant.tenant.name, id).await?.ok_or_else(refused)?;
+    Ok(Arc::clone(&entry.registered.client))
+}
+
+/// Whether the person of a token is in the groups that its way to sign in is for.
+async fn is_let_in(app: &App, context: &Context, token: &AccessToken) -> Result<bool, StoreError> {
+    let mut gates = gates(token, &context.tenant.scopes).peekable();
+    if gates.peek().is_none() {
+        return Ok(true);
+    }
+    let Some(person) = person(app, context, token).await? else { return Ok(false) };
+    let inside = |groups: &[GroupId]| groups.iter().any(|group| person.groups.contains(group));
+    Ok(gates.all(inside))
+}
+
+/// Of whom a token speaks: by her id, or by the grant where the token calls her otherwise.
+async fn person(
+    app: &App,
+    context: &Context,
+    token: &AccessToken,
+) -> Result<Option<Arc<UserEntry>>, StoreError> {
+    let tenant = &context.tenant.tenant.name;
+    let user: Option<UserId> = match (token.sub.parse().ok(), token.gid) {
+        (Some(user), _) => Some(user),
+        (None, Some(id)) => app.store.grant(tenant, id).await?.map(|grant| grant.user),
+        (None, None) => None,
+    };
+    match user {
+        Some(user) => app.directory.user(tenant, user).await,
+        None => Ok(None),
+    }
 }
