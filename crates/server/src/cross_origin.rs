@@ -12,8 +12,9 @@ use crate::extract::Here;
 use crate::reply::json::private_bytes;
 
 /// Where a page without a server of its own has to ask.
-const OPEN: [&str; 8] = [
+const OPEN: [&str; 9] = [
     "/.well-known/openid-configuration",
+    "/.well-known/openid-configuration/",
     "/.well-known/oauth-authorization-server",
     "/oauth2/jwks",
     "/oauth2/token",

@@ -97,6 +97,8 @@ pub fn public() -> Routes {
     Routes::default()
         .add(Guard::Open, Method::GET, "/.well-known/oauth-authorization-server", discovery::get)
         .add(Guard::Open, Method::GET, "/.well-known/openid-configuration", discovery::get)
+        // Clients that are told an issuer with a slash at its end (campus.md 15, C27).
+        .add(Guard::Open, Method::GET, "/.well-known/openid-configuration/", discovery::get)
         .add(Guard::Open, Method::GET, "/oauth2/jwks", jwks::get)
         .add(Guard::Open, Method::GET, "/oauth2/revocations", revocations::get)
         .add(Guard::Client, Method::POST, "/oauth2/token", token::post)

@@ -19,6 +19,9 @@ use crate::extract::{Here, Peer};
 use crate::listener::Face;
 use crate::reply::json::private;
 
+/// What RFC 8414 §3.1 puts between host and path.
+const INSERTED: &str = "/.well-known/oauth-authorization-server";
+
 /// Finds tenant and peer, and rewrites the path of a tenant that does not live at the root; or
 /// answers 421 (RFC 9110 §15.5.20).
 pub fn admit<B>(
@@ -28,6 +31,9 @@ pub fn admit<B>(
     certificate: Option<Arc<ClientCertificate>>,
     face: Face,
 ) -> Result<Request<B>, Box<Response<Body>>> {
+    if let Some(appended) = appended(request.uri()) {
+        *request.uri_mut() = appended;
+    }
     let Some((view, prefix)) = find(app, &request, face) else {
         let body = json!({ "error": "misdirected_request", "error_description":
             "no tenant answers at this host and path; check the issuer URL" });
@@ -101,8 +107,20 @@ pub fn host_of(authority: &str) -> &str {
 fn without_prefix(uri: &Uri, prefix: usize) -> Uri {
     let full = uri.path_and_query().map_or("/", PathAndQuery::as_str);
     let rest = full.get(prefix..).filter(|rest| rest.starts_with('/')).unwrap_or("/");
+    with_path(uri, rest)
+}
+
+/// RFC 8414 §3.1 inserts the well-known path in front of the issuer's own; every other path of a
+/// tenant is behind it, and so this one is read too.
+fn appended(uri: &Uri) -> Option<Uri> {
+    let own = uri.path().strip_prefix(INSERTED)?;
+    let of_tenant = own.starts_with('/') && own != "/";
+    of_tenant.then(|| with_path(uri, &format!("{own}{INSERTED}")))
+}
+
+fn with_path(uri: &Uri, path: &str) -> Uri {
     let mut parts = uri.clone().into_parts();
-    parts.path_and_query = rest.parse().ok();
+    parts.path_and_query = path.parse().ok();
     Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
 }
 
@@ -150,6 +168,25 @@ mod tests {
         assert_eq!(seen(&trusted, "192.0.2.7"), "192.0.2.7".parse().ok());
         assert_eq!(seen(&trusted, "1.2.3.4, 192.0.2.7, 10.0.0.9"), "192.0.2.7".parse().ok());
         assert_eq!(seen(&trusted, "192.0.2.7, a"), None, "an unreadable hop is no address");
+    }
+
+    #[test]
+    fn trap_008_the_path_of_an_issuer_stands_behind_the_inserted_one() {
+        let read = |uri: &'static str| appended(&Uri::from_static(uri)).map(|uri| uri.to_string());
+        let path = "/.well-known/oauth-authorization-server";
+        assert_eq!(
+            read("/.well-known/oauth-authorization-server/a/b"),
+            Some(format!("/a/b{path}"))
+        );
+        for not in [
+            "/.well-known/oauth-authorization-server",
+            "/.well-known/oauth-authorization-server/",
+            "/.well-known/oauth-authorization-servers/a",
+            "/.well-known/openid-configuration/a",
+            "/a/.well-known/oauth-authorization-server",
+        ] {
+            assert_eq!(read(not), None, "{not}");
+        }
     }
 
     #[test]
