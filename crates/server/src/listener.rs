@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use axum::response::IntoResponse as _;
 use futures_util::FutureExt as _;
 use grantor_domain::client_auth::ClientCertificate;
 use http_body_util::Limited;
@@ -25,6 +26,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
+use crate::api::{self, Problem};
 use crate::app::App;
 use crate::reply::json::private;
 use crate::tls::{ClientAuthorities, client_certificate};
@@ -201,9 +203,10 @@ async fn answer(
         Err(refusal) => return *refusal,
     };
     let longest = routes::longest_body(request.uri().path());
+    let managed = request.uri().path().starts_with(api::BASE);
     let request = request.map(|body| Body::new(Limited::new(body, longest)));
     let mut response = match routed(router, request).await {
-        Ok(response) => response,
+        Ok(response) => in_our_words(response, managed),
         // A bug of ours: this request ends, everybody else's goes on (SEC-193).
         Err(Unanswered::Panicked) => {
             app.metrics.panics.inc();
@@ -218,6 +221,32 @@ async fn answer(
     response.headers_mut().entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(nosniff);
     app.metrics.answered(response.status());
     response
+}
+
+/// What the framework refuses before a handler sees it, it says in plain words of its own; here it
+/// says it as everything else does (SEC-015).
+fn in_our_words(response: Response<Body>, managed: bool) -> Response<Body> {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let plain = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    let bare = kind.is_none() && status == StatusCode::METHOD_NOT_ALLOWED;
+    if !(plain && status.is_client_error() || bare) {
+        return response;
+    }
+    let (error, detail) = match status {
+        StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "another method is needed here"),
+        StatusCode::PAYLOAD_TOO_LARGE => ("content_too_large", "the body is too long"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("unsupported_media_type", "this type is not taken"),
+        _ => ("invalid_request", "the request cannot be read"),
+    };
+    let mut said = match managed {
+        true => Problem::new(status, detail).into_response(),
+        false => private(status, &json!({ "error": error, "error_description": detail })),
+    };
+    if let Some(allow) = response.headers().get(header::ALLOW) {
+        said.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    said
 }
 
 /// Why a handler has no answer.
@@ -242,6 +271,29 @@ mod tests {
     use axum::routing::get;
 
     use super::*;
+
+    #[test]
+    fn sec_015_what_the_framework_refuses_is_said_as_everything_else_is() {
+        let refusal = |status, kind: &'static str| {
+            let mut response = Response::new(Body::from("Invalid URL: Invalid UTF-8"));
+            *response.status_mut() = status;
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+            response
+        };
+        let text = "text/plain; charset=utf-8";
+        for (status, kind, managed, expected) in [
+            (StatusCode::BAD_REQUEST, text, false, "application/json"),
+            (StatusCode::PAYLOAD_TOO_LARGE, text, false, "application/json"),
+            (StatusCode::BAD_REQUEST, text, true, "application/problem+json"),
+            (StatusCode::METHOD_NOT_ALLOWED, text, true, "application/problem+json"),
+            (StatusCode::OK, text, false, text),
+            (StatusCode::BAD_REQUEST, "text/html", false, "text/html"),
+        ] {
+            let said = in_our_words(refusal(status, kind), managed);
+            assert_eq!(said.status(), status);
+            assert_eq!(said.headers()[header::CONTENT_TYPE], expected, "{status} {managed}");
+        }
+    }
 
     #[tokio::test]
     async fn sec_193_a_panic_of_a_handler_ends_its_request_only() {

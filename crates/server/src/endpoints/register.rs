@@ -30,7 +30,8 @@ use crate::api::{Clients, Precondition, Problem, give_secret, write};
 use crate::app::App;
 use crate::extract::{Here, Peer, authorization, bearer, media_type};
 use crate::reply::bearer_challenge::challenge;
-use crate::reply::json::private;
+use crate::reply::json::{private, retry_after};
+use crate::reply::token::RETRY_SECONDS;
 
 /// Why nothing is registered. RFC 7591 §3.2.2.
 pub(super) enum Refusal {
@@ -80,7 +81,21 @@ impl Refusal {
                     .then_some(ClientRegister::SCOPE);
                 challenge(error, scope)
             }
-            Self::Problem(problem) => axum::response::IntoResponse::into_response(problem),
+            // RFC 7591 §3.2.2: JSON of its own form, whoever found the fault.
+            Self::Problem(problem) => {
+                let status = problem.status();
+                let error = match status {
+                    StatusCode::NOT_FOUND => "not_found",
+                    StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
+                    status if status.is_server_error() => "server_error",
+                    _ => "invalid_request",
+                };
+                let response = private(status, &json!({ "error": error }));
+                match status {
+                    StatusCode::SERVICE_UNAVAILABLE => retry_after(response, RETRY_SECONDS),
+                    _ => response,
+                }
+            }
         }
     }
 }
