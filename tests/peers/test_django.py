@@ -1,6 +1,11 @@
 """Django OAuth Toolkit as a resource server: it asks our introspection endpoint about every token."""
 
 import pytest
+from authlib.common.security import generate_token
+from authlib.integrations.requests_client import OAuth2Session
+
+from visitor import Visitor
+from world import CALLBACK
 
 SCOPES = {"pets.read": "See pets", "pets.write": "Change pets", "sales_order.read": "See orders"}
 
@@ -59,7 +64,20 @@ def _views():
     def feed(request):
         return JsonResponse({"fed": True})
 
-    return [path("pets", pets), path("feed", feed)]
+    @protected_resource(scopes=["auth-campus", "read"])
+    def people(request):
+        return JsonResponse({"read": True})
+
+    @protected_resource(scopes=["auth-none", "read"])
+    def machines(request):
+        return JsonResponse({"read": True})
+
+    return [
+        path("pets", pets),
+        path("feed", feed),
+        path("people", people),
+        path("machines", machines),
+    ]
 
 
 def __getattr__(name):
@@ -89,3 +107,85 @@ def test_django_oauth_toolkit_asks_us(world, site, client):
 def test_a_token_for_another_api_is_refused(world, site):
     token = world.client_credentials("orders-batch", "sales_order.read_all")
     assert status(site, token) in (401, 403)
+
+
+@pytest.fixture(scope="module")
+def campus(world):
+    """A resource server of the campus: it decides by the way to sign in, and no token names it."""
+    api = world.server.api
+    for token, rule in [("auth-campus", "selector"), ("auth-none", "selector"), ("read", "always")]:
+        api("POST", "/scopes", {"token": token, "rule": {"granted": rule}, "summary": {"en": token}})
+    own = {"auth_method": "client_secret_basic", "grant_types": ["client_credentials"]}
+    batch = {"id": "campus-batch", **own, "scopes": ["auth-none", "read"]}
+    web = {
+        "id": "campus-web",
+        "auth_method": "client_secret_basic",
+        "grant_types": ["authorization_code"],
+        "realms": ["customers"],
+        "redirect_uris": [CALLBACK],
+        "scopes": ["openid", "auth-campus", "read"],
+    }
+    right = "grantor.token_introspect"
+    server = {
+        "id": "campus-api",
+        **own,
+        "audiences": [world.server.issuer],
+        "scopes": [right],
+        "default_scopes": [right],
+        "compat": {"basic_raw": True, "introspection_no_audience": True},
+    }
+    for client in [batch, web, server]:
+        world.secrets[client["id"]] = api("POST", "/clients", client)["client_secret"]
+    world.assign({"client": "campus-api"}, right)
+    world.make_user("customers", "cora", [])
+    return world
+
+
+def token_of_cora(world):
+    """A token of somebody who signed in on our pages."""
+    session = OAuth2Session(
+        "campus-web",
+        world.secrets["campus-web"],
+        scope="auth-campus read",
+        redirect_uri=CALLBACK,
+        code_challenge_method="S256",
+    )
+    endpoint = f"{world.server.issuer}/oauth2"
+    verifier = generate_token(48)
+    url, state = session.create_authorization_url(f"{endpoint}/authorize", code_verifier=verifier)
+    back = Visitor(world.server.issuer).authorize(url, "cora", world.passwords["cora"])
+    token = session.fetch_token(
+        f"{endpoint}/token", authorization_response=back, state=state, code_verifier=verifier
+    )
+    assert set(token["scope"].split()) == {"auth-campus", "read"}
+    return token["access_token"]
+
+
+@pytest.mark.parametrize("way", ["secret", "token"])
+def test_campus_c01_c02_c06_c09_c10_a_campus_api_with_the_defaults_of_django(campus, site, way):
+    """Its own audience rule, by secret and by token: people get a local user, machines get none"""
+    from django.contrib.auth.models import User
+    from django.test import override_settings
+
+    provider = {
+        "SCOPES": {"read": "Read", "auth-campus": "A person", "auth-none": "No person"},
+        "RESOURCE_SERVER_INTROSPECTION_URL": f"{campus.server.issuer}/oauth2/introspect",
+    }
+    if way == "secret":
+        credentials = ("campus-api", campus.secrets["campus-api"])
+        provider["RESOURCE_SERVER_INTROSPECTION_CREDENTIALS"] = credentials
+    else:
+        right = campus.client_credentials("campus-api", "grantor.token_introspect")
+        provider["RESOURCE_SERVER_AUTH_TOKEN"] = right
+    person, machine = token_of_cora(campus), campus.client_credentials("campus-batch", "auth-none read")
+    with override_settings(OAUTH2_PROVIDER=provider):
+        User.objects.all().delete()
+        forget_tokens()
+        assert status(site, person, "/people") == 200
+        assert [user.username for user in User.objects.all()] == ["cora"]
+        assert status(site, machine, "/people") in (401, 403)
+        assert status(site, machine, "/machines") == 200
+        assert status(site, person, "/machines") in (401, 403)
+        assert status(site, "nonsense", "/people") in (401, 403)
+        assert User.objects.count() == 1, "a machine is nobody"
+    forget_tokens()

@@ -3,7 +3,7 @@
 use crate::world::World;
 
 #[tokio::test]
-async fn of_two_accounts_one_is_chosen_and_gets_its_own_answer() {
+async fn sec_132_trap_028_trap_029_of_two_accounts_one_is_chosen_and_gets_its_own_answer() {
     let world = World::new().await;
     let browser = world.browser();
     world.code(&browser, "anna").await;

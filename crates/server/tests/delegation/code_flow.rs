@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use crate::world::{CALLBACK, World};
 
 #[tokio::test]
-async fn sec_044_a_customer_signs_in_agrees_and_the_shop_gets_a_code() {
+async fn sec_044_trap_039_a_customer_signs_in_agrees_and_the_shop_gets_a_code() {
     let world = World::new().await;
     let browser = world.browser();
     let seen = browser.open(&world.request(&[])).await;

@@ -38,7 +38,7 @@ async fn sec_020_trap_020_without_client_or_redirect_uri_there_is_a_page_and_no_
 }
 
 #[tokio::test]
-async fn sec_023_sec_028_every_other_error_goes_back_with_state_and_issuer() {
+async fn sec_023_sec_028_trap_039_every_other_error_goes_back_with_state_and_issuer() {
     let world = World::new().await;
     let cases: &[(&[(&str, &str)], &str)] = &[
         (&[("response_type", "")], "invalid_request"),

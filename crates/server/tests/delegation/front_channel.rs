@@ -32,7 +32,7 @@ pub(crate) fn claims(jwt: &str) -> Value {
         .expect("an object")
 }
 
-async fn answer(
+pub(crate) async fn answer(
     world: &World,
     browser: &grantor_testkit::TestBrowser,
     more: &[(&str, &str)],
@@ -85,15 +85,19 @@ async fn trap_023_trap_065_trap_096_every_response_type_returns_what_it_names_in
 #[tokio::test]
 async fn sec_023_without_the_switch_no_token_comes_from_the_authorization_endpoint() {
     let world = World::new().await;
-    let off = with(dynamic(), &json!({ "id": "off", "compat": {} }));
-    let made = world.server.post("/api/v1/clients", &world.admin, &off).await;
-    // Whether it can be registered so is the registry's business; it is refused either way.
-    if made.status == 201 {
-        for kind in ResponseType::ALL.iter().filter(|kind| kind.is_front_channel()) {
-            let more = [("client_id", "off"), ("response_type", kind.as_str())];
-            let seen = world.browser().open(&world.request(&more)).await;
-            assert_eq!(seen.answer()["error"], "unauthorized_client", "{kind}");
-        }
+    // Registered for every type, and switched off afterwards.
+    let off = with(dynamic(), &json!({ "id": "off" }));
+    world.client(&off).await;
+    let grants = ["authorization_code", "refresh_token"];
+    let codes = json!({ "compat": {}, "response_types": ["code"], "grant_types": grants });
+    let mut off = with(off, &codes);
+    off.as_object_mut().unwrap().remove("id");
+    let put = world.server.put("/api/v1/clients/off", &world.admin, &off).await;
+    assert_eq!(put.status, 200, "{}", put.text);
+    for kind in ResponseType::ALL.iter().filter(|kind| kind.is_front_channel()) {
+        let more = [("client_id", "off"), ("response_type", kind.as_str())];
+        let seen = world.browser().open(&world.request(&more)).await;
+        assert_eq!(seen.answer()["error"], "unauthorized_client", "{kind}");
     }
     world.server.stop().await;
 }

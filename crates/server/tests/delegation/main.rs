@@ -1,15 +1,24 @@
 //! People and their browsers: from the authorization request to the answer, over HTTP.
+#![expect(clippy::unwrap_used, reason = "tests, and what helps them")]
 
 mod account;
 mod accounts;
+mod answers;
+mod campus;
 mod code_flow;
 mod consent;
+mod ends;
 mod errors;
 mod front_channel;
+mod hybrid;
+mod objects;
 mod posted;
 mod pushed;
+mod secrets;
 mod sign_in;
 mod silent;
 mod step_up;
 mod tabs;
+mod throttle;
+mod wishes;
 mod world;

@@ -71,7 +71,7 @@ async fn sec_031_a_hint_that_is_no_id_token_of_ours_is_refused() {
 }
 
 #[tokio::test]
-async fn prompt_consent_asks_even_where_nobody_would_be_asked() {
+async fn trap_029_prompt_consent_asks_even_where_nobody_would_be_asked() {
     let world = World::new().await;
     let free = with(shop(), &json!({ "id": "free", "consent_bypass": true }));
     world.client(&free).await;

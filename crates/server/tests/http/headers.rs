@@ -117,7 +117,7 @@ async fn sec_013_no_origin_may_read_anything_but_the_faces_for_browsers() {
 }
 
 #[tokio::test]
-async fn sec_013_a_listed_origin_may_ask_for_tokens_and_nothing_else() {
+async fn sec_013_campus_c26_a_listed_origin_may_ask_for_tokens_and_nothing_else() {
     let server = TestServer::start().await;
     let admin = server.admin_token().await;
     let tenants = server.get("/api/v1/tenants", &admin).await.body;

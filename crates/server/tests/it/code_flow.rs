@@ -73,7 +73,8 @@ async fn sec_046_trap_063_a_second_use_is_refused_and_kills_what_the_first_bough
 }
 
 #[tokio::test]
-async fn sec_048_a_code_is_good_for_its_client_and_its_redirect_alone_and_stays_good_for_them() {
+async fn sec_048_trap_062_a_code_is_good_for_its_client_and_its_redirect_alone_and_stays_good_for_them()
+ {
     let world = Openid::start(json!({})).await;
     let other = with(crate::openid::shop(), &json!({ "id": "other" }));
     let other = world.server.made("/api/v1/clients", &world.admin, &other).await;
@@ -93,7 +94,7 @@ async fn sec_048_a_code_is_good_for_its_client_and_its_redirect_alone_and_stays_
 }
 
 #[tokio::test]
-async fn sec_026_sec_050_the_verifier_is_demanded_and_a_wrong_one_burns_the_code() {
+async fn sec_026_sec_050_trap_036_the_verifier_is_demanded_and_a_wrong_one_burns_the_code() {
     let world = Openid::start(json!({})).await;
     for wrong in ["", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXX", "short"] {
         let code = world.given("openid").await;
@@ -111,7 +112,7 @@ async fn sec_026_sec_050_the_verifier_is_demanded_and_a_wrong_one_burns_the_code
 }
 
 #[tokio::test]
-async fn sec_045_a_code_is_over_after_its_minute() {
+async fn sec_045_trap_062_a_code_is_over_after_its_minute() {
     let world = Openid::start(json!({})).await;
     let code = world.given("openid").await;
     world.server.clock.advance(SignedDuration::from_secs(61));

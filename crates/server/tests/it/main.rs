@@ -1,9 +1,12 @@
 //! The server over HTTP, as its callers see it.
 #![expect(clippy::unwrap_used, reason = "tests, and what helps them")]
 
+mod bad_input;
 mod bootstrap;
+mod client_auth;
 mod code_flow;
 mod crowds;
+mod discovery;
 mod endings;
 mod essentials;
 mod logout;
@@ -12,6 +15,7 @@ mod mutual_tls;
 mod openid;
 mod outbound;
 mod people;
+mod refresh;
 mod refusals;
 mod register;
 mod revocation;

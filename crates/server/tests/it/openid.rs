@@ -190,59 +190,6 @@ pub(crate) async fn sign_in(server: &TestServer, user: UserId) -> (SessionId, St
     (id, secret.reveal())
 }
 
-/// Traps 8 to 16: discovery says what there is, under both names.
-#[tokio::test]
-async fn trap_008_to_012_discovery_is_complete_and_the_same_under_both_names() {
-    let world = Openid::start(json!({})).await;
-    let get = async |path: &str| Answer::of(world.server.request(reqwest::Method::GET, path)).await;
-    let openid = get("/.well-known/openid-configuration").await;
-    assert_eq!(openid.header("content-type"), "application/json");
-    let oauth = get("/.well-known/oauth-authorization-server").await;
-    assert_eq!(openid.body, oauth.body);
-    let said = openid.body;
-    assert_eq!(said["issuer"], world.server.issuer);
-    for endpoint in [
-        "authorization_endpoint",
-        "token_endpoint",
-        "userinfo_endpoint",
-        "jwks_uri",
-        "end_session_endpoint",
-        "check_session_iframe",
-        "revocation_endpoint",
-        "introspection_endpoint",
-    ] {
-        let uri = said[endpoint].as_str().unwrap_or_else(|| panic!("{endpoint}"));
-        let path = uri.strip_prefix(&world.server.issuer).expect("trap 3: the host that was used");
-        assert_ne!(get(path).await.status, 404, "{endpoint}");
-    }
-    let has = |member: &str, value: &str| {
-        assert!(said[member].as_array().unwrap().contains(&json!(value)), "{member} {value}");
-    };
-    has("response_types_supported", "code");
-    has("subject_types_supported", "pairwise");
-    has("id_token_signing_alg_values_supported", "RS256");
-    has("grant_types_supported", "authorization_code");
-    has("code_challenge_methods_supported", "S256");
-    has("scopes_supported", "openid");
-    has("scopes_supported", "offline_access");
-    has("claims_supported", "phone_number_verified");
-    has("id_token_encryption_alg_values_supported", "RSA-OAEP-256");
-    for on in [
-        "claims_parameter_supported",
-        "frontchannel_logout_supported",
-        "frontchannel_logout_session_supported",
-        "backchannel_logout_supported",
-        "backchannel_logout_session_supported",
-        "authorization_response_iss_parameter_supported",
-    ] {
-        assert_eq!(said[on], true, "{on}");
-    }
-    // Trap 11: what is false or true when it is missing is said.
-    assert!(said["request_uri_parameter_supported"].is_boolean());
-    assert!(said.get("registration_endpoint").is_none(), "off by default (SEC-151)");
-    world.server.stop().await;
-}
-
 #[tokio::test]
 async fn trap_017_018_every_key_is_public_named_apart_and_there_before_it_signs() {
     let world = Openid::start(json!({})).await;

@@ -163,3 +163,81 @@ async fn trap_087_a_sealed_token_of_a_pairwise_client_tells_no_name_either() {
     assert!(!seen.text.contains(&world.user.to_string()));
     world.server.stop().await;
 }
+
+/// A client with a key to encrypt for, and what it is told in the end.
+struct Reader {
+    world: Openid,
+    key: grantor_crypto::jwe::DecryptionKey,
+}
+
+impl Reader {
+    async fn start(management: grantor_crypto::jwe::KeyManagement, openid: Value) -> Self {
+        let kid = "enc-1".to_owned();
+        let key = grantor_crypto::jwe::DecryptionKey::generate(management, kid).unwrap();
+        let mut jwk = key.public_jwk().unwrap();
+        jwk["use"] = json!("enc");
+        let world = Openid::start(json!({ "jwks": { "keys": [jwk] }, "openid": openid })).await;
+        Self { world, key }
+    }
+
+    /// The header of the JWE, and what it holds.
+    async fn told(&self) -> (Value, String) {
+        let bought = self.world.redeemed("openid email").await;
+        let answer = asked(&self.world, text(&bought, "access_token")).await;
+        assert_eq!(answer.header("content-type"), "application/jwt", "{}", answer.text);
+        assert_eq!(answer.text.split('.').count(), 5, "{}", answer.text);
+        let header = answer.text.split('.').next().unwrap();
+        let header = base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, header);
+        let inside = grantor_crypto::jwe::parse_compact(&answer.text).unwrap();
+        let inside = inside.decrypt(&self.key).unwrap();
+        (
+            serde_json::from_slice(&header.unwrap()).unwrap(),
+            String::from_utf8(inside.clone()).unwrap(),
+        )
+    }
+}
+
+/// OIDC Core §5.3.2: encrypted alone, the claims are what is inside.
+#[tokio::test]
+async fn trap_081_an_answer_is_encrypted_for_the_client_that_is_registered_so() {
+    use grantor_crypto::jwe::KeyManagement;
+
+    for (management, enc) in
+        [(KeyManagement::RsaOaep256, "A256GCM"), (KeyManagement::EcdhEs, "A128CBC-HS256")]
+    {
+        let alg = management.to_string();
+        let openid = json!({ "userinfo_encryption": { "alg": alg, "enc": enc } });
+        let reader = Reader::start(management, openid).await;
+        let (header, inside) = reader.told().await;
+        assert_eq!((&header["alg"], &header["enc"]), (&json!(alg), &json!(enc)));
+        assert_eq!(header["kid"], "enc-1");
+        assert_eq!(header.get("cty"), None, "no JWT is nested in it");
+        let claims: Value = serde_json::from_str(&inside).unwrap();
+        assert_eq!(claims["email"], "jane@example.org");
+        assert_eq!(claims["sub"], reader.world.user.to_string());
+        reader.world.server.stop().await;
+    }
+}
+
+/// OIDC Core §5.3.2, RFC 7519 §5.2: signed, then encrypted, and `cty` says that a JWT is inside.
+#[tokio::test]
+async fn trap_081_a_signed_answer_is_nested_in_the_encrypted_one() {
+    use grantor_crypto::jwe::KeyManagement;
+
+    let openid = json!({
+        "userinfo_signed_response_alg": "ES256", "userinfo_encryption": { "alg": "ECDH-ES+A256KW" },
+    });
+    let reader = Reader::start(KeyManagement::EcdhEsA256Kw, openid).await;
+    let (header, inside) = reader.told().await;
+    assert_eq!((&header["cty"], &header["enc"]), (&json!("JWT"), &json!("A128CBC-HS256")));
+    let (signed, claims) = reader.world.verified(&inside).await;
+    assert_eq!(signed["alg"], "ES256");
+    assert_eq!(
+        (&claims["iss"], &claims["aud"]),
+        (&json!(reader.world.server.issuer), &json!("shop"))
+    );
+    assert_eq!(claims["email"], "jane@example.org");
+    // Neither layer is worth anything as a token (SEC-082).
+    assert!(!reader.world.server.is_active(&inside).await);
+    reader.world.server.stop().await;
+}
