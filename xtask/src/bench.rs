@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use crate::steps::succeed;
 
 /// Builds and measures; what is said goes to stdout as Markdown.
-pub(crate) fn run(requests: usize, grants: usize) -> Result<()> {
+pub(crate) fn run(requests: usize, grants: usize, only: Option<&str>) -> Result<()> {
     let packages = ["--package", "grantor", "--package", "grantor-bench"];
     succeed(Command::new("cargo").args(["build", "--release"]).args(packages))?;
     // Whatever started us was built into the same target folder.
@@ -20,6 +20,7 @@ pub(crate) fn run(requests: usize, grants: usize) -> Result<()> {
             .arg("run")
             .arg("--grantor")
             .arg(program("grantor"))
-            .args(["--requests", &requests.to_string(), "--grants", &grants.to_string()]),
+            .args(["--requests", &requests.to_string(), "--grants", &grants.to_string()])
+            .args(only.map(|parts| format!("--only={parts}"))),
     )
 }

@@ -72,6 +72,10 @@ enum Task {
         /// Grants in the database for the last comparison.
         #[arg(long, default_value_t = 100_000)]
         grants: usize,
+        /// Only these parts of the table: documents, verification, issuing, delegation,
+        /// passwords, rotation.
+        #[arg(long)]
+        only: Option<String>,
     },
     /// Runs every fuzz target for a while.
     Fuzz {
@@ -102,7 +106,7 @@ fn run(task: Task) -> Result<()> {
         Task::Requirements => requirements::run(),
         Task::Deny => advisories::run(),
         Task::Sbom => sbom::run(),
-        Task::Bench { requests, grants } => bench::run(requests, grants),
+        Task::Bench { requests, grants, only } => bench::run(requests, grants, only.as_deref()),
         Task::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
     }
 }

@@ -29,6 +29,23 @@ struct Cli {
     command: Command,
 }
 
+/// A part of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// JWKS and metadata
+    Documents,
+    /// Token info and introspection
+    Verification,
+    /// Client credentials
+    Issuing,
+    /// Authorization and codes, by a person who is signed in
+    Delegation,
+    /// The password grant, and a flood of it
+    Passwords,
+    /// Refresh tokens
+    Rotation,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Measure everything and print the table (Markdown)
@@ -42,6 +59,9 @@ enum Command {
         /// Grants in the database for the last comparison
         #[arg(long, default_value_t = 100_000)]
         grants: usize,
+        /// Measure only these parts; may be repeated
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<Part>,
     },
     /// Send one request again and again to any server: for side-by-side runs
     Drive {
@@ -72,8 +92,8 @@ fn main() -> anyhow::Result<()> {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         match cli.command {
-            Command::Run { grantor, requests, grants } => {
-                scenarios::run(&grantor, requests, grants).await
+            Command::Run { grantor, requests, grants, only } => {
+                scenarios::run(&grantor, requests, grants, &only).await
             }
             Command::Drive { address, request, pid, requests } => {
                 scenarios::drive(&address, &request, pid, requests).await

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use clap::ValueEnum as _;
 use serde_json::json;
 
+use crate::Part;
 use crate::delegation;
 use crate::floors::{self, Crypto};
 use crate::load::{self, CONNECTIONS, member};
@@ -34,8 +36,14 @@ struct Cast {
     password: String,
 }
 
-/// Measures everything and prints the table.
-pub(crate) async fn run(grantor: &Path, requests: usize, grants: usize) -> anyhow::Result<()> {
+/// Measures everything, or these parts, and prints the table.
+pub(crate) async fn run(
+    grantor: &Path,
+    requests: usize,
+    grants: usize,
+    only: &[Part],
+) -> anyhow::Result<()> {
+    let wanted = |part| only.is_empty() || only.contains(&part);
     say("# Benchmark\n");
     let crypto = Crypto::measure()?;
     let bare = bare(requests).await?;
@@ -51,6 +59,23 @@ pub(crate) async fn run(grantor: &Path, requests: usize, grants: usize) -> anyho
         us(crypto.argon2id) / 1000.0
     ));
     say("| Operation | Floor | Figure | Share | Goal | |\n|---|---|---|---|---|---|");
+    if only != [Part::Rotation] {
+        one_server(grantor, bare, &crypto, requests, &wanted).await?;
+    }
+    if wanted(Part::Rotation) {
+        rotation(grantor, &cast_rotation(), grants).await?;
+    }
+    Ok(())
+}
+
+/// What is measured on one and the same server.
+async fn one_server(
+    grantor: &Path,
+    bare: Duration,
+    crypto: &Crypto,
+    requests: usize,
+    wanted: &impl Fn(Part) -> bool,
+) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let (world, secret) = World::start(grantor, folder.path(), "normal").await?;
     let admin = Admin::bootstrap(&world.address, &secret.context("no one-time secret")?).await?;
@@ -61,21 +86,34 @@ pub(crate) async fn run(grantor: &Path, requests: usize, grants: usize) -> anyho
     // A new tenant makes its keys in the background; the first seconds are theirs.
     tokio::time::sleep(Duration::from_secs(3)).await;
 
-    documents(&world, bare, requests).await?;
-    verification(&world, &cast, bare, &crypto, requests).await?;
-    issuing(&world, &cast, bare, &crypto, requests).await?;
+    if wanted(Part::Documents) {
+        documents(&world, bare, requests).await?;
+    }
+    if wanted(Part::Verification) {
+        verification(&world, &cast, bare, crypto, requests).await?;
+    }
+    if wanted(Part::Issuing) {
+        issuing(&world, &cast, bare, crypto, requests).await?;
+    }
     // Hashing takes its own memory, 19 MiB each at a time, by design: it is looked at apart.
     let memory = memory_mib(world.server.pid)?;
-    delegation::run(&world, &admin, bare, &crypto, requests / 20).await?;
-    passwords(&world, &cast, &crypto).await?;
+    if wanted(Part::Delegation) {
+        delegation::run(&world, &admin, bare, crypto, requests / 20).await?;
+    }
+    if wanted(Part::Passwords) {
+        passwords(&world, &cast, crypto).await?;
+    }
     let hashing = memory_mib(world.server.pid)?;
+    if !Part::value_variants().iter().all(|part| wanted(*part)) {
+        return Ok(());
+    }
     let world = world.restart(grantor).await?;
     say(&format!(
         "\nMemory after {:.1} million requests: {memory:.1} MiB (goal 30); after a flood of passwords: {hashing:.1} MiB. Start to first answer with an existing database: {} ms (goal 100).\n",
         requests as f64 * 6.8 / 1e6,
         world.start.as_millis()
     ));
-    rotation(grantor, &cast_rotation(), grants).await
+    Ok(())
 }
 
 const GRANT: &str = "grant_type=client_credentials";
