@@ -104,9 +104,26 @@ impl<K> Hash for Id<K> {
     }
 }
 
+/// The longest text form: a prefix, the bar, and 32 digits.
+const LONGEST: usize = 48;
+
+impl<K: IdKind> Id<K> {
+    /// Hands on the text form. Ids are written more often than anything else, so this does without
+    /// the heap and the formatter.
+    fn with_text<T>(&self, take: impl FnOnce(&str) -> T) -> T {
+        let (mut text, mut hex) = ([0; LONGEST], Uuid::encode_buffer());
+        let hex = self.value.simple().encode_lower(&mut hex).as_bytes();
+        let (bar, length) = (K::PREFIX.len(), K::PREFIX.len() + 1 + hex.len());
+        text[..bar].copy_from_slice(K::PREFIX.as_bytes());
+        text[bar] = b'_';
+        text[bar + 1..length].copy_from_slice(hex);
+        take(std::str::from_utf8(&text[..length]).expect("a prefix is text, digits are"))
+    }
+}
+
 impl<K: IdKind> fmt::Display for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}_{}", K::PREFIX, self.value.simple())
+        self.with_text(|text| f.write_str(text))
     }
 }
 
@@ -137,7 +154,7 @@ impl<K: IdKind> FromStr for Id<K> {
 
 impl<K: IdKind> serde::Serialize for Id<K> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        self.with_text(|text| serializer.serialize_str(text))
     }
 }
 
