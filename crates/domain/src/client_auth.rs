@@ -165,7 +165,9 @@ fn basic(header: &str) -> Option<(ClientId, PresentedSecret)> {
     // A secret that is not form-encoded may fail to decode; it can only match as written then.
     let decoded = decode(raw.as_bytes()).ok().filter(|secret| clean(secret));
     let method = ClientAuthMethod::ClientSecretBasic;
-    Some((id, PresentedSecret { method, decoded, raw: Some(raw.to_owned()) }))
+    // Mostly it is one and the same.
+    let raw = (decoded.as_deref() != Some(raw)).then(|| raw.to_owned());
+    Some((id, PresentedSecret { method, decoded, raw }))
 }
 
 /// A registered client and what was made of its registration once: its parsed keys.
@@ -299,10 +301,10 @@ fn proven(client: &Arc<Client>) -> Authentication {
 fn secret_fits(client: &Client, secret: &PresentedSecret, context: AuthContext<'_>) -> bool {
     let live = |stored: &&StoredSecret| stored.expires.is_none_or(|end| context.now < end);
     let raw = secret.raw.as_ref().filter(|_| client.compat.basic_raw);
-    let presented = secret.decoded.iter().chain(raw);
-    let presented: Vec<_> = presented.map(|text| context.digest_key.digest(text)).collect();
+    let presented = [secret.decoded.as_ref(), raw];
+    let presented = presented.map(|text| text.map(|text| context.digest_key.digest(text)));
     let hits = client.secrets.iter().filter(live).map(|stored| {
-        presented.iter().map(|digest| usize::from(stored.digest == *digest)).sum::<usize>()
+        presented.iter().flatten().map(|one| usize::from(stored.digest == *one)).sum::<usize>()
     });
     // Counted to the end, so that time does not tell which one it was (SEC-056).
     hits.sum::<usize>() > 0

@@ -1,7 +1,5 @@
 //! Reading the parameters of a request, once, down to the last one.
 
-use std::collections::BTreeMap;
-
 /// The most parameters one request may have (SEC-008).
 pub const MAX_PARAMS: usize = 200;
 
@@ -14,9 +12,15 @@ const REPEATABLE: [&str; 1] = ["resource"];
 /// parameter sent without a value counts as omitted, and none may be sent twice.
 #[derive(Default)]
 pub struct Params {
-    values: BTreeMap<String, Vec<String>>,
+    /// In the order in which they came. They are few, so they are looked through
+    values: Vec<Param>,
     /// May come more than once here, besides [`REPEATABLE`]
     repeating: &'static [&'static str],
+}
+
+struct Param {
+    name: String,
+    value: String,
 }
 
 /// The request cannot be read.
@@ -45,7 +49,7 @@ pub enum ParamError {
 impl std::fmt::Debug for Params {
     /// Names only: values may be secrets (SEC-189).
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.values.keys()).finish()
+        f.debug_set().entries(self.names()).finish()
     }
 }
 
@@ -111,17 +115,10 @@ impl Params {
     fn add(&mut self, name: String, value: String) -> Result<(), ParamError> {
         let repeatable =
             REPEATABLE.contains(&name.as_str()) || self.repeating.contains(&name.as_str());
-        match self.values.entry(name) {
-            std::collections::btree_map::Entry::Vacant(slot) => {
-                slot.insert(vec![value]);
-            }
-            std::collections::btree_map::Entry::Occupied(mut slot) if repeatable => {
-                slot.get_mut().push(value);
-            }
-            std::collections::btree_map::Entry::Occupied(slot) => {
-                return Err(ParamError::Repeated(printable(slot.key())));
-            }
+        if !repeatable && self.has(&name) {
+            return Err(ParamError::Repeated(printable(&name)));
         }
+        self.values.push(Param { name, value });
         Ok(())
     }
 
@@ -138,18 +135,25 @@ impl Params {
 
     /// What was sent and not taken yet, in the order of its names.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        let all = self.values.iter();
-        all.flat_map(|(name, values)| values.iter().map(|value| (name.as_str(), value.as_str())))
+        let all = self.values.iter().map(|param| (param.name.as_str(), param.value.as_str()));
+        let mut pairs: Vec<_> = all.collect();
+        pairs.sort_by_key(|(name, _)| *name);
+        pairs.into_iter()
     }
 
     /// Looks at a parameter without taking it.
     pub fn peek(&self, name: &str) -> Option<&str> {
-        self.values.get(name)?.last().map(String::as_str)
+        let last = self.values.iter().rfind(|param| param.name == name);
+        last.map(|param| param.value.as_str())
     }
 
     /// Takes an OPTIONAL parameter; an empty one counts as omitted.
     pub fn take(&mut self, name: &str) -> Option<String> {
-        self.values.remove(name)?.pop().filter(|value| !value.is_empty())
+        let mut last = None;
+        while let Some(place) = self.values.iter().position(|param| param.name == name) {
+            last = Some(self.values.remove(place).value);
+        }
+        last.filter(|value| !value.is_empty())
     }
 
     /// Takes a REQUIRED parameter.
@@ -168,19 +172,21 @@ impl Params {
 
     /// Takes every value of a parameter that may be repeated.
     pub fn take_all(&mut self, name: &str) -> Vec<String> {
-        let mut values = self.values.remove(name).unwrap_or_default();
-        values.retain(|value| !value.is_empty());
-        values
+        let taken = self.values.extract_if(.., |param| param.name == name);
+        taken.map(|param| param.value).filter(|value| !value.is_empty()).collect()
     }
 
     /// The names of what was sent and not taken yet, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.values.keys().map(String::as_str)
+        let mut names: Vec<_> = self.values.iter().map(|param| param.name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.into_iter()
     }
 
     /// Whether a parameter was sent, if only an empty one.
     pub fn has(&self, name: &str) -> bool {
-        self.values.contains_key(name)
+        self.values.iter().any(|param| param.name == name)
     }
 }
 

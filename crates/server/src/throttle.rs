@@ -4,6 +4,7 @@
 //! real owner. Password failures are counted in the store instead (`grantor_domain::throttle`).
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use grantor_oauth_types::name::{ClientId, TenantName};
 use jiff::Timestamp;
@@ -22,11 +23,13 @@ const REMEMBERED: usize = 10_000;
 #[derive(Debug)]
 pub struct Throttle {
     failures: Cache<(TenantName, ClientId, Option<IpAddr>), (u32, i64)>,
+    /// Whether there ever was one: mostly nobody fails, and nothing has to be looked up
+    any: AtomicBool,
 }
 
 impl Default for Throttle {
     fn default() -> Self {
-        Self { failures: Cache::new(REMEMBERED) }
+        Self { failures: Cache::new(REMEMBERED), any: AtomicBool::new(false) }
     }
 }
 
@@ -39,7 +42,7 @@ impl Throttle {
         address: Option<IpAddr>,
         now: Timestamp,
     ) -> Option<u32> {
-        if self.failures.is_empty() {
+        if !self.any.load(Ordering::Relaxed) {
             return None;
         }
         let (count, last) = self.failures.get(&(tenant.clone(), client.clone(), address))?;
@@ -63,6 +66,7 @@ impl Throttle {
             _ => 1,
         };
         self.failures.insert(key, (count, second));
+        self.any.store(true, Ordering::Relaxed);
     }
 }
 
