@@ -18,7 +18,7 @@ use grantor_oauth_types::scope::{ScopeToken, Scopes};
 
 use crate::api::Problem;
 use crate::app::App;
-use crate::audit::{IssueEvent, Why};
+use crate::audit::{Actor, IssueEvent, Why};
 use crate::directory::TenantView;
 use crate::extract::{Here, Peer, authorization, bearer};
 use crate::grants::Context;
@@ -214,7 +214,7 @@ impl Caller {
             at: self.context.now,
             kind: "permission.refused",
             outcome: AuditOutcome::Refused,
-            actor: self.actor.clone(),
+            actor: Actor::Named(self.actor.clone()),
             address: self.context.address,
             why: Why::Reason(reason.to_owned()),
         });

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use grantor_domain::audit::{AuditEvent, AuditOutcome};
 use grantor_domain::decision::RecordedDecision;
-use grantor_oauth_types::id::DecisionId;
-use grantor_oauth_types::name::TenantName;
+use grantor_oauth_types::id::{DecisionId, UserId};
+use grantor_oauth_types::name::{ClientId, TenantName};
 use grantor_store::audit::Repeated;
 use grantor_store::{Effect, Effects, Store, operations};
 use jiff::Timestamp;
@@ -48,11 +48,32 @@ pub struct IssueEvent {
     /// Whether a token was issued
     pub outcome: AuditOutcome,
     /// Who asked
-    pub actor: String,
+    pub actor: Actor,
     /// From where
     pub address: Option<IpAddr>,
     /// Why
     pub why: Why,
+}
+
+/// Who asked. It becomes text when it is written, and most events are told with an earlier one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// A client
+    Client(ClientId),
+    /// A user
+    User(UserId),
+    /// Anybody else, or what is no id
+    Named(String),
+}
+
+impl std::fmt::Display for Actor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Client(id) => write!(f, "client:{id}"),
+            Self::User(id) => write!(f, "user:{id}"),
+            Self::Named(name) => f.write_str(name),
+        }
+    }
 }
 
 /// The reason that goes with an issue event.
@@ -155,21 +176,25 @@ fn batches(events: &[IssueEvent]) -> Effects {
 /// Of equal decisions the first is written with its record; of the others only their ids are. And of
 /// those with common facts only the first has them.
 fn rendered(batch: &[&IssueEvent]) -> Vec<Repeated> {
-    let mut seen: HashMap<_, usize> = HashMap::new();
+    let mut seen: HashMap<Same<'_>, usize> = HashMap::new();
+    let mut last: Option<(Same<'_>, usize)> = None;
     let mut whole: HashMap<_, DecisionId> = HashMap::new();
     let mut rendered: Vec<Repeated> = Vec::new();
     for event in batch {
         let (detail, written) = match &event.why {
             Why::Reason(reason) => (json!({ "reason": reason }), None),
             Why::Decided(record) => {
-                let same = (Arc::as_ptr(record), event.kind, event.actor.as_str(), event.address);
-                match seen.entry(same) {
-                    Entry::Occupied(place) => {
-                        rendered[*place.get()].again.push(event.id);
-                        continue;
-                    }
-                    Entry::Vacant(place) => place.insert(rendered.len()),
+                let same = (Arc::as_ptr(record), event.kind, &event.actor, event.address);
+                // Of one client many come in a row.
+                let place = match last {
+                    Some((before, place)) if before == same => place,
+                    _ => *seen.entry(same).or_insert(rendered.len()),
                 };
+                last = Some((same, place));
+                if let Some(first) = rendered.get_mut(place) {
+                    first.again.push(event.id);
+                    continue;
+                }
                 let decision = match whole.entry(Arc::as_ptr(record.common())) {
                     Entry::Occupied(of) => written(&record.brief(*of.get())),
                     Entry::Vacant(place) => {
@@ -185,6 +210,9 @@ fn rendered(batch: &[&IssueEvent]) -> Vec<Repeated> {
     rendered
 }
 
+/// What two events have in common of which the second is told by its id.
+type Same<'a> = (*const RecordedDecision, &'static str, &'a Actor, Option<IpAddr>);
+
 impl IssueEvent {
     fn as_it_is_kept(&self, detail: serde_json::Value) -> AuditEvent {
         AuditEvent {
@@ -193,7 +221,7 @@ impl IssueEvent {
             at: self.at,
             kind: self.kind.to_owned(),
             outcome: self.outcome,
-            actor: self.actor.clone(),
+            actor: self.actor.to_string(),
             subject: None,
             address: self.address.map(|address| address.to_string()),
             detail,

@@ -65,7 +65,8 @@ impl ClientKeys {
         if registered.client.jwks_uri.is_none() {
             return Cow::Borrowed(registered);
         }
-        Cow::Owned(parsed(registered, self.set_of(app, &registered.client).await))
+        // Fetching is rare and its state is large: in a box, authenticating everybody else stays small.
+        Cow::Owned(parsed(registered, Box::pin(self.set_of(app, &registered.client)).await))
     }
 
     /// The same, where what is kept was found to lack a key.
@@ -77,7 +78,7 @@ impl ClientKeys {
         if registered.client.jwks_uri.is_none() {
             return Cow::Borrowed(registered);
         }
-        Cow::Owned(parsed(registered, self.newest_of(app, &registered.client).await))
+        Cow::Owned(parsed(registered, Box::pin(self.newest_of(app, &registered.client)).await))
     }
 
     async fn get(

@@ -28,7 +28,7 @@ use grantor_store::{UsedKind, operations};
 use jiff::Timestamp;
 
 use crate::app::App;
-use crate::audit::{IssueEvent, Why};
+use crate::audit::{Actor, IssueEvent, Why};
 use crate::browser::{Browser, is_from_here};
 use crate::directory::TenantView;
 use crate::extract::{Peer, authorization, is_form};
@@ -114,7 +114,7 @@ pub(crate) async fn authenticated(
             at: context.now,
             kind: "client.refused",
             outcome: grantor_domain::audit::AuditOutcome::Refused,
-            actor: format!("client:{}", presented.id),
+            actor: Actor::Client(presented.id.clone()),
             address: context.address,
             why: Why::Reason(refusal.to_string()),
         });

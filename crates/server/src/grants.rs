@@ -25,10 +25,10 @@ use grantor_store::StoreError;
 use jiff::Timestamp;
 
 use crate::app::App;
-use crate::audit::{IssueEvent, Why};
+use crate::audit::{Actor, IssueEvent, Why};
 use crate::directory::{ClientEntry, TenantView};
 use crate::extract::Peer;
-use crate::metrics::{Signature, TokenOutcome, TokenResult};
+use crate::metrics::Signature;
 use crate::tokens::{self, NoSigner, Speaker};
 
 /// What a token request happens in.
@@ -99,11 +99,11 @@ pub async fn issue(
     request: TokenRequest,
 ) -> Result<Issued, TokenFailure> {
     let issued = by_grant(app, context, client, request).await;
-    let result = if issued.is_ok() { TokenOutcome::Granted } else { TokenOutcome::Refused };
-    app.metrics.tokens.get_or_create(&TokenResult { result }).inc();
+    let counted = if issued.is_ok() { &app.metrics.granted } else { &app.metrics.refused };
+    counted.inc();
     if issued.is_ok() && client.token_format == TokenFormat::Jwt {
         let alg = client.signing_alg.unwrap_or(context.tenant.tenant.settings.signing_alg);
-        app.metrics.signatures.get_or_create(&Signature { alg: alg.to_string() }).inc();
+        app.metrics.signatures.get_or_create(&Signature { alg: alg.as_str() }).inc();
     }
     issued
 }
@@ -117,21 +117,22 @@ async fn by_grant(
     // Before anything is spent (trap 75).
     binding(client, context.thumbprint())?;
     let TokenRequest { scopes, resource, grant } = request;
+    // What waits for the database or a hash is in a box: the first, which is most, stays small.
     match grant {
         PresentedGrant::ClientCredentials => {
             client_credentials::issue(app, context, client, scopes, resource).await
         }
         PresentedGrant::Password { realm, username, password } => {
             let login = password::Login { realm, username, password };
-            password::issue(app, context, client, login, scopes, resource).await
+            Box::pin(password::issue(app, context, client, login, scopes, resource)).await
         }
         // RFC 6749 §4.1.3: what it carries was agreed on before; a scope parameter means nothing.
         PresentedGrant::AuthorizationCode { code, redirect_uri, verifier } => {
             let presented = authorization_code::PresentedCode { code, redirect_uri, verifier };
-            authorization_code::issue(app, context, client, presented, resource).await
+            Box::pin(authorization_code::issue(app, context, client, presented, resource)).await
         }
         PresentedGrant::RefreshToken(token) => {
-            refresh_token::issue(app, context, client, &token, scopes, resource).await
+            Box::pin(refresh_token::issue(app, context, client, &token, scopes, resource)).await
         }
     }
 }
@@ -163,7 +164,7 @@ fn concluded(
         at: context.now,
         kind,
         outcome,
-        actor: format!("client:{}", record.ask.client),
+        actor: Actor::Client(record.ask.client.clone()),
         address: context.address,
         why: Why::Decided(Arc::clone(record)),
     });

@@ -15,8 +15,10 @@ pub struct Metrics {
     registry: Mutex<Registry>,
     /// Answers by class of status: 1xx to 5xx. Looked up once, for every answer counts
     answers: [Counter; 5],
-    /// Requests of authenticated clients for tokens, by what came of them
-    pub tokens: Family<TokenResult, Counter>,
+    /// Requests of authenticated clients for tokens that were granted
+    pub granted: Counter,
+    /// Requests of authenticated clients for tokens that were refused
+    pub refused: Counter,
     /// Handlers that panicked: each is a bug (SEC-193)
     pub panics: Counter,
     /// Access tokens that were signed
@@ -56,7 +58,7 @@ pub enum TokenOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Signature {
     /// Its `alg`
-    pub alg: String,
+    pub alg: &'static str,
 }
 
 /// A request to the STUPS token endpoint.
@@ -120,10 +122,13 @@ pub enum TokenInfoRefusal {
 impl Default for Metrics {
     fn default() -> Self {
         let (answers, classes) = (Family::<Answer, Counter>::default(), [1, 2, 3, 4, 5]);
+        let tokens = Family::<TokenResult, Counter>::default();
+        let came = |result| tokens.get_or_create_owned(&TokenResult { result });
         let metrics = Self {
             registry: Mutex::default(),
             answers: classes.map(|class| answers.get_or_create_owned(&Answer { class })),
-            tokens: Family::default(),
+            granted: came(TokenOutcome::Granted),
+            refused: came(TokenOutcome::Refused),
             panics: Counter::default(),
             signatures: Family::default(),
             stups_tokens: Family::default(),
@@ -131,12 +136,11 @@ impl Default for Metrics {
             tokeninfo_errors: Family::default(),
         };
         let mut registry = Registry::with_prefix("grantor");
-        let Self { tokens, signatures, .. } = &metrics;
         registry.register("http_answers", "Answers by class of status", answers);
-        registry.register("token_requests", "Token requests by result", tokens.clone());
+        registry.register("token_requests", "Token requests by result", tokens);
         let help = "Handlers that panicked: each is a bug";
         registry.register("panics", help, metrics.panics.clone());
-        registry.register("signatures", "Signed access tokens", signatures.clone());
+        registry.register("signatures", "Signed access tokens", metrics.signatures.clone());
         let Self { stups_tokens, tokeninfo, tokeninfo_errors, .. } = &metrics;
         let help = "Requests to the STUPS token endpoint by result";
         registry.register("stups_token_requests", help, stups_tokens.clone());

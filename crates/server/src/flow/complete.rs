@@ -20,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{FlowFailure, Ready, Turn, about, ask, complaint_of, front_channel, with_consents};
 use crate::app::App;
-use crate::audit::{IssueEvent, Why};
+use crate::audit::{Actor, IssueEvent, Why};
 use crate::audit_events;
 use crate::grants::Context;
 use crate::session_state;
@@ -115,7 +115,7 @@ fn remember(app: &App, context: &Context, record: &Arc<RecordedDecision>, ready:
         at: context.now,
         kind,
         outcome,
-        actor: format!("user:{}", ready.user.user.id),
+        actor: Actor::User(ready.user.user.id),
         address: context.address,
         why: Why::Decided(Arc::clone(record)),
     });

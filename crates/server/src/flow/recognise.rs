@@ -10,7 +10,7 @@ use grantor_pages::SignInError;
 
 use super::{FlowFailure, offered};
 use crate::app::App;
-use crate::audit::{IssueEvent, Why};
+use crate::audit::{Actor, IssueEvent, Why};
 use crate::directory::UserEntry;
 use crate::grants::Context;
 use crate::passwords::{self, Unrecognised};
@@ -76,14 +76,14 @@ async fn note_failed(
 ) -> Result<(), FlowFailure> {
     let tenant = &context.tenant.tenant.name;
     let known = app.directory.user_named(tenant, realm, username.as_str()).await?;
-    let actor = known.map(|entry| format!("user:{}", entry.user.id));
+    let actor = known.map(|entry| Actor::User(entry.user.id));
     app.audit.push(IssueEvent {
         id: context.decision,
         tenant: tenant.clone(),
         at: context.now,
         kind: "sign_in.failed",
         outcome: AuditOutcome::Refused,
-        actor: actor.unwrap_or_else(|| "anonymous".to_owned()),
+        actor: actor.unwrap_or_else(|| Actor::Named("anonymous".to_owned())),
         address: context.address,
         why: Why::Reason(format!("{error:?}")),
     });

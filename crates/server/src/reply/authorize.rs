@@ -9,7 +9,7 @@ use grantor_pages::FormPost;
 use super::json::with_decision;
 use super::page::{see_other, with_cookies};
 use crate::app::App;
-use crate::audit::{IssueEvent, Why};
+use crate::audit::{Actor, IssueEvent, Why};
 use crate::browser::Browser;
 use crate::flow::{self, FlowFailure, Turn};
 use crate::grants::Context;
@@ -121,7 +121,7 @@ pub fn note_rejected(app: &App, context: &Context, client: Option<&str>, failure
         at: context.now,
         kind: "authorize.rejected",
         outcome: AuditOutcome::Refused,
-        actor: format!("client:{}", client.unwrap_or("-")),
+        actor: Actor::Named(format!("client:{}", client.unwrap_or("-"))),
         address: context.address,
         why: Why::Reason(failure.to_string()),
     });

@@ -66,7 +66,7 @@ pub fn with_decision(
     mut response: Response<Body>,
     decision: grantor_oauth_types::id::DecisionId,
 ) -> Response<Body> {
-    if let Ok(value) = HeaderValue::from_str(&decision.to_string()) {
+    if let Ok(value) = HeaderValue::try_from(decision.to_string()) {
         response.headers_mut().insert(DECISION_HEADER, value);
     }
     response

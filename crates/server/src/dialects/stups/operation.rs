@@ -81,7 +81,7 @@ fn flat(metrics: &Metrics, keys: usize, realms: &[&str]) -> Map<String, Value> {
         of_realm(&mut flat, metrics, realm);
     }
     of_realm(&mut flat, metrics, "");
-    for alg in Algorithm::ALL.map(|alg| alg.to_string()) {
+    for alg in Algorithm::ALL.map(Algorithm::as_str) {
         let name = format!("planb.provider.jwt.signing.{alg}.count");
         seen(&mut flat, name, count(&metrics.signatures, &Signature { alg }));
     }
@@ -147,7 +147,7 @@ mod tests {
         issued("services", StupsOutcome::Success);
         issued("services", StupsOutcome::User);
         issued("", StupsOutcome::Other);
-        metrics.signatures.get_or_create(&Signature { alg: "ES256".to_owned() }).inc();
+        metrics.signatures.get_or_create(&Signature { alg: "ES256" }).inc();
         let known = TokenInfo { form: TokenForm::Jwt, realm: "services".to_owned() };
         metrics.tokeninfo.get_or_create(&known).inc();
         let (form, error) = (TokenForm::Other, TokenInfoRefusal::InvalidToken);
