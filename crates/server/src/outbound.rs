@@ -8,7 +8,7 @@
 mod neighbours;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ipnet::{Ipv4Net, Ipv6Net};
@@ -42,7 +42,11 @@ pub struct OutboundPolicy {
 /// (REL-037).
 #[derive(Clone, Debug)]
 pub struct Outbound {
-    http: reqwest::Client,
+    /// Made when it is needed: reading the certificate authorities of the system is a good part of a
+    /// start, and many servers never ask anybody
+    http: Arc<OnceLock<reqwest::Client>>,
+    /// Further certificate authorities
+    roots: Vec<reqwest::Certificate>,
     allowed: Arc<[String]>,
     neighbours: Arc<Neighbours>,
     clock: Arc<dyn Clock>,
@@ -77,10 +81,21 @@ pub enum OutboundError {
 impl Outbound {
     /// Fails when a certificate of the policy does not read.
     pub fn new(policy: &OutboundPolicy, clock: Arc<dyn Clock>) -> Result<Self, OutboundError> {
-        let unusable = |error: reqwest::Error| OutboundError::Unreachable(error.to_string());
         let roots = policy.roots.iter().map(|der| reqwest::Certificate::from_der(der));
         let roots = roots.collect::<Result<Vec<_>, _>>().map_err(unusable)?;
-        let allowed: Arc<[String]> = policy.allowed_hosts.clone().into();
+        let (http, neighbours) = (Arc::default(), Arc::default());
+        let outbound =
+            Self { http, roots, allowed: policy.allowed_hosts.clone().into(), neighbours, clock };
+        if !outbound.roots.is_empty() {
+            outbound.http()?;
+        }
+        Ok(outbound)
+    }
+
+    fn http(&self) -> Result<&reqwest::Client, OutboundError> {
+        if let Some(http) = self.http.get() {
+            return Ok(http);
+        }
         let http = reqwest::Client::builder()
             .user_agent(concat!("grantor/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
@@ -88,11 +103,11 @@ impl Outbound {
             .referer(false)
             .https_only(true)
             .timeout(TIMEOUT)
-            .tls_certs_merge(roots)
-            .dns_resolver(Arc::new(Guarded { allowed: Arc::clone(&allowed) }))
+            .tls_certs_merge(self.roots.clone())
+            .dns_resolver(Arc::new(Guarded { allowed: Arc::clone(&self.allowed) }))
             .build()
             .map_err(unusable)?;
-        Ok(Self { http, allowed, neighbours: Arc::default(), clock })
+        Ok(self.http.get_or_init(|| http))
     }
 
     /// Gets a JSON document.
@@ -104,7 +119,7 @@ impl Outbound {
     /// Gets a document.
     pub async fn get(&self, uri: &str) -> Result<Vec<u8>, OutboundError> {
         let url = self.check(uri)?;
-        let (status, body) = self.send(&url, self.http.get(url.clone())).await?;
+        let (status, body) = self.send(&url, self.http()?.get(url.clone())).await?;
         if !status.is_success() {
             return Err(OutboundError::Unreachable(format!("status {status}")));
         }
@@ -120,14 +135,14 @@ impl Outbound {
         within: Duration,
     ) -> Result<(StatusCode, Vec<u8>), OutboundError> {
         let url = self.check(uri)?;
-        let request = self.http.get(url.clone()).bearer_auth(token).timeout(within.min(TIMEOUT));
+        let request = self.http()?.get(url.clone()).bearer_auth(token).timeout(within.min(TIMEOUT));
         self.send(&url, request).await
     }
 
     /// Posts a form; the status is all that is looked at. Any 2xx is good.
     pub async fn post_form(&self, uri: &str, form: &[(&str, &str)]) -> Result<(), OutboundError> {
         let url = self.check(uri)?;
-        match self.send(&url, self.http.post(url.clone()).form(form)).await?.0 {
+        match self.send(&url, self.http()?.post(url.clone()).form(form)).await?.0 {
             status if status.is_success() => Ok(()),
             status => Err(OutboundError::Unreachable(format!("status {status}"))),
         }
@@ -182,6 +197,11 @@ impl Outbound {
         };
         if public { Ok(url) } else { Err(OutboundError::Refused("not a public address")) }
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "that is how `map_err` hands it over")]
+fn unusable(error: reqwest::Error) -> OutboundError {
+    OutboundError::Unreachable(error.to_string())
 }
 
 /// The URL may carry a query, which does not belong into logs.
