@@ -3,12 +3,10 @@
 //! Only endpoints that answer to what is in the request and to no cookie are open to them, so no
 //! credential of the browser is ever let along. Pages of our own are not among them.
 
-use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 
-use crate::extract::Here;
+use crate::directory::TenantView;
 use crate::reply::json::private_bytes;
 
 /// Where a page without a server of its own has to ask.
@@ -24,27 +22,43 @@ const OPEN: [&str; 9] = [
     "/oauth2/register",
 ];
 
-/// Answers a preflight of a listed origin, and lets it read the answers.
-pub async fn admit(Here(tenant): Here, request: Request, next: Next) -> Response {
-    if !OPEN.contains(&request.uri().path()) {
-        return next.run(request).await;
+/// What a page of another origin may do with an answer.
+#[derive(Debug)]
+pub struct CrossOrigin {
+    /// The origin, where it is listed
+    origin: Option<HeaderValue>,
+    /// Whether it asks first
+    preflight: bool,
+}
+
+impl CrossOrigin {
+    /// Looks at a request; nothing where no origin at all is let in.
+    pub fn of<B>(tenant: &TenantView, request: &Request<B>) -> Option<Self> {
+        if !OPEN.contains(&request.uri().path()) {
+            return None;
+        }
+        let origin = listed(request.headers(), &tenant.tenant.settings.web_origins);
+        let preflight = request.method() == Method::OPTIONS
+            && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+        Some(Self { origin, preflight })
     }
-    let origin = listed(request.headers(), &tenant.tenant.settings.web_origins);
-    let preflight = request.method() == Method::OPTIONS
-        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    let mut response = match (&origin, preflight) {
-        (Some(_), true) => preflighted(),
-        _ => next.run(request).await,
-    };
-    let headers = response.headers_mut();
-    // A cache must not hand one origin's answer to another.
-    headers.append(header::VARY, HeaderValue::from_static("origin"));
-    if let Some(origin) = origin {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        let readable = HeaderValue::from_static("www-authenticate, grantor-decision-id");
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, readable);
+
+    /// The answer to the preflight of a listed origin.
+    pub fn preflighted(&self) -> Option<Response<Body>> {
+        (self.preflight && self.origin.is_some()).then(preflighted)
     }
-    response
+
+    /// Lets a listed origin read the answer.
+    pub fn admit(self, response: &mut Response<Body>) {
+        let headers = response.headers_mut();
+        // A cache must not hand one origin's answer to another.
+        headers.append(header::VARY, HeaderValue::from_static("origin"));
+        if let Some(origin) = self.origin {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            let readable = HeaderValue::from_static("www-authenticate, grantor-decision-id");
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, readable);
+        }
+    }
 }
 
 /// The origin of the request, if it is listed: byte by byte, so `null` never is.
@@ -54,7 +68,7 @@ fn listed(headers: &HeaderMap, origins: &[String]) -> Option<HeaderValue> {
     origins.iter().any(|one| one.as_bytes() == origin.as_bytes()).then(|| origin.clone())
 }
 
-fn preflighted() -> Response {
+fn preflighted() -> Response<Body> {
     let mut response = private_bytes(StatusCode::NO_CONTENT, axum::body::Bytes::new());
     let headers = response.headers_mut();
     for (name, value) in [

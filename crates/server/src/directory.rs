@@ -7,6 +7,7 @@
 
 mod entries;
 mod follow;
+mod hosts;
 mod keys;
 mod view;
 
@@ -24,6 +25,7 @@ use jiff::Timestamp;
 use quick_cache::sync::Cache;
 
 pub use entries::{ClientEntry, UserEntry};
+pub use hosts::{Hosts, host_of, issuer_parts};
 pub use keys::{KeyRing, PublishedKeys, Statement, make as make_key};
 pub use view::{LONGEST_TOKEN_SECONDS, TenantView};
 
@@ -40,6 +42,8 @@ pub struct Directory {
     secrets: Arc<Secrets>,
     mutual_tls: Option<MutualTlsListener>,
     tenants: ArcSwap<HashMap<TenantName, Arc<TenantView>>>,
+    /// The same, by where they are
+    hosts: ArcSwap<Hosts<Arc<TenantView>>>,
     clients: Cache<(TenantName, ClientId), Arc<ClientEntry>>,
     users: Cache<(TenantName, UserId), Arc<UserEntry>>,
     names: Cache<(TenantName, String), UserId>,
@@ -69,6 +73,7 @@ impl Directory {
             secrets,
             mutual_tls,
             tenants: ArcSwap::default(),
+            hosts: ArcSwap::default(),
             clients: Cache::new(REMEMBERED),
             users: Cache::new(REMEMBERED),
             names: Cache::new(REMEMBERED),
@@ -88,6 +93,11 @@ impl Directory {
     /// Every tenant.
     pub fn tenants(&self) -> Arc<HashMap<TenantName, Arc<TenantView>>> {
         self.tenants.load_full()
+    }
+
+    /// Every tenant, by where it is.
+    pub fn hosts(&self) -> arc_swap::Guard<Arc<Hosts<Arc<TenantView>>>> {
+        self.hosts.load()
     }
 
     /// Grows with every change that was taken in.
@@ -111,7 +121,9 @@ impl Directory {
             return Ok(Some(entry));
         }
         let before = self.generation();
-        let Some(entry) = entries::load_client(&*self.store, tenant, id).await? else {
+        // In a box, as below: loading is rare, and every request carries the room for it.
+        let loading = Box::pin(entries::load_client(&*self.store, tenant, id));
+        let Some(entry) = loading.await? else {
             return Ok(None);
         };
         let entry = Arc::new(entry);
@@ -135,7 +147,7 @@ impl Directory {
         }
         let before = self.generation();
         let at = DocumentKey::id::<User>(tenant, id.to_string());
-        let Some(entry) = entries::load_user(&*self.store, &at).await? else {
+        let Some(entry) = Box::pin(entries::load_user(&*self.store, &at)).await? else {
             return Ok(None);
         };
         let entry = Arc::new(entry);

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use axum::http::Extensions;
 use axum::http::header::{self, HeaderMap};
 use axum::http::request::Parts;
 use grantor_domain::client_auth::ClientCertificate;
@@ -15,12 +16,18 @@ use crate::directory::TenantView;
 #[derive(Clone, Debug)]
 pub struct Here(pub Arc<TenantView>);
 
+impl Here {
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        let here = extensions.get::<Self>().cloned();
+        here.expect("tenancy lets no request through without a tenant")
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for Here {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let here = parts.extensions.get::<Self>().cloned();
-        Ok(here.expect("tenancy lets no request through without a tenant"))
+        Ok(Self::of(&parts.extensions))
     }
 }
 
@@ -33,11 +40,17 @@ pub struct Peer {
     pub certificate: Option<Arc<ClientCertificate>>,
 }
 
+impl Peer {
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        extensions.get::<Self>().cloned().unwrap_or_default()
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for Peer {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
+        Ok(Self::of(&parts.extensions))
     }
 }
 

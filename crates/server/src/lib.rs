@@ -9,6 +9,7 @@
 //! | [`tls`]       | versions, suites, and certificates of clients                   |
 //! | [`tenancy`]   | which tenant a request is for, and from whom it comes           |
 //! | [`routes`]    | every path, and who may call it                                 |
+//! | [`asked`]     | a request that was read to its end                              |
 //! | [`endpoints`] | the protocol endpoints, a file each                             |
 //! | [`dialects`]  | the wire forms of other worlds, translated at the edge          |
 //! | [`flow`]      | an authorization request on its way through sign-in and consent |
@@ -32,8 +33,10 @@
 
 pub mod access;
 pub mod account;
+mod alarm;
 pub mod api;
 pub mod app;
+pub mod asked;
 pub mod audit;
 pub mod audit_events;
 pub mod bootstrap;

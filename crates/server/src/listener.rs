@@ -2,18 +2,24 @@
 //! REL-028, REL-036; `axum::serve` has no header timeout.
 
 use std::convert::Infallible;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use axum::response::IntoResponse as _;
+use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt as _;
+use futures_util::future::{Either, select};
 use grantor_domain::client_auth::ClientCertificate;
-use http_body_util::Limited;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -26,9 +32,15 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
+use crate::alarm::{Alarm, Rest};
 use crate::api::{self, Problem};
 use crate::app::App;
+use crate::asked::Asked;
+use crate::cross_origin::CrossOrigin;
+use crate::extract::Here;
 use crate::reply::json::private;
+use crate::routes::{Routes, Straight};
+use crate::tenancy::Admitted;
 use crate::tls::{ClientAuthorities, client_certificate};
 use crate::{routes, tenancy};
 
@@ -74,14 +86,26 @@ pub struct Listener {
     pub face: Face,
 }
 
+/// What a connection needs to answer.
+#[derive(Clone)]
+struct Desk {
+    app: App,
+    router: Router,
+    straight: Arc<Straight>,
+    face: Face,
+}
+
 /// Serves until `closing` turns true; then finishes what is in flight.
 pub async fn serve(
     app: App,
-    router: Router<App>,
+    routes: Routes,
     listener: Listener,
     mut closing: tokio::sync::watch::Receiver<bool>,
 ) {
+    let (router, straight) = routes.into_parts();
     let router = router.fallback(routes::not_found).with_state(app.clone());
+    let desk = Desk { app: app.clone(), router, straight: Arc::new(straight), face: listener.face };
+    let desk = Arc::new(desk);
     let tls = listener.tls.map(TlsAcceptor::from);
     let connections = Arc::new(Semaphore::new(app.settings.max_connections));
     let graceful = GracefulShutdown::new();
@@ -97,24 +121,23 @@ pub async fn serve(
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let (app, router, tls) = (app.clone(), router.clone(), tls.clone());
-        let (watcher, face) = (graceful.watcher(), listener.face);
+        let (desk, tls, watcher) = (Arc::clone(&desk), tls.clone(), graceful.watcher());
         let authorities = listener.authorities.clone();
         tokio::spawn(async move {
             let _permit = permit;
             match tls {
                 None => {
-                    let other = OtherEnd { peer, certificate: None, face };
-                    connection(app, router, stream, other, watcher).await;
+                    let other = OtherEnd { peer, certificate: None };
+                    connection(desk, stream, other, watcher).await;
                 }
                 Some(tls) => {
                     let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream));
                     if let Ok(Ok(stream)) = handshake.await {
                         let (_, session) = stream.get_ref();
-                        let now = app.clock.now();
+                        let now = desk.app.clock.now();
                         let certificate = client_certificate(session, authorities.as_ref(), now);
-                        let other = OtherEnd { peer, certificate, face };
-                        connection(app, router, stream, other, watcher).await;
+                        let other = OtherEnd { peer, certificate };
+                        connection(desk, stream, other, watcher).await;
                     }
                 }
             }
@@ -127,34 +150,30 @@ pub async fn serve(
     }
 }
 
-/// Who is at the other end of a connection, and where it came in.
+/// Who is at the other end of a connection.
 #[derive(Clone)]
 struct OtherEnd {
     peer: SocketAddr,
     certificate: Option<Arc<ClientCertificate>>,
-    face: Face,
 }
 
 async fn connection<S>(
-    app: App,
-    router: Router,
+    desk: Arc<Desk>,
     stream: S,
     other: OtherEnd,
     watcher: hyper_util::server::graceful::Watcher,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let alarm = Alarm::new(HEADER_TIMEOUT);
+    let limits = alarm.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let (app, router, other) = (app.clone(), router.clone(), other.clone());
-        async move { Ok::<_, Infallible>(answer(app, router, request, other).await) }
+        let (desk, alarm, other) = (Arc::clone(&desk), alarm.clone(), other.clone());
+        async move { Ok::<_, Infallible>(answer(&desk, &alarm, request, other).await) }
     });
     let mut builder = Builder::new(TokioExecutor::new());
     // hyper reads no more than 100 header fields by itself (SEC-007).
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HEADER_BYTES);
+    builder.http1().timer(limits).header_read_timeout(HEADER_TIMEOUT).max_buf_size(HEADER_BYTES);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -185,42 +204,100 @@ fn too_long<B>(request: &Request<B>) -> Option<Response<Body>> {
 }
 
 async fn answer(
-    app: App,
-    router: Router,
-    request: Request<Incoming>,
+    desk: &Desk,
+    alarm: &Alarm,
+    mut request: Request<Incoming>,
     other: OtherEnd,
 ) -> Response<Body> {
     if let Some(refusal) = too_long(&request) {
         return refusal;
     }
-    let OtherEnd { peer, certificate, face } = other;
-    let request = match face {
-        Face::Operations => Ok(request),
-        Face::Public | Face::MutualTls => tenancy::admit(&app, request, peer, certificate, face),
-    };
-    let request = match request {
-        Ok(request) => request,
-        Err(refusal) => return *refusal,
-    };
-    let longest = routes::longest_body(request.uri().path());
-    let managed = request.uri().path().starts_with(api::BASE);
-    let request = request.map(|body| Body::new(Limited::new(body, longest)));
-    let mut response = match routed(router, request).await {
-        Ok(response) => in_our_words(response, managed),
-        // A bug of ours: this request ends, everybody else's goes on (SEC-193).
-        Err(Unanswered::Panicked) => {
-            app.metrics.panics.inc();
-            tracing::error!("a handler panicked");
-            private(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "error": "server_error" }))
-        }
-        Err(Unanswered::TooLate) => {
-            private(StatusCode::REQUEST_TIMEOUT, &json!({ "error": "request_timeout" }))
+    let OtherEnd { peer, certificate } = other;
+    let admitted = match desk.face {
+        Face::Operations => None,
+        Face::Public | Face::MutualTls => {
+            match tenancy::admit(&desk.app, &mut request, peer, certificate, desk.face) {
+                Ok(admitted) => Some(admitted),
+                Err(refusal) => return *refusal,
+            }
         }
     };
+    let limit = match request.version() {
+        // Streams are tasks of their own, and each waits for a timer of its own.
+        Version::HTTP_2 => None,
+        _ => Some(alarm),
+    };
+    // Pages come to the public face only.
+    let public = admitted.as_ref().filter(|_| desk.face == Face::Public);
+    let cross = public.and_then(|here| CrossOrigin::of(&here.tenant, &request));
+    let mut response = match cross.as_ref().and_then(CrossOrigin::preflighted) {
+        Some(preflighted) => preflighted,
+        None => match guarded(|| Limit::of(limit), handled(desk, admitted, request)).await {
+            Ok(response) => response,
+            Err(why) => unanswered(&desk.app, &why),
+        },
+    };
+    if let Some(cross) = cross {
+        cross.admit(&mut response);
+    }
     let nosniff = HeaderValue::from_static("nosniff");
     response.headers_mut().entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(nosniff);
-    app.metrics.answered(response.status());
+    desk.app.metrics.answered(response.status());
     response
+}
+
+/// Hands a request on: to an endpoint that takes it whole, or to the router.
+async fn handled(
+    desk: &Desk,
+    admitted: Option<Admitted>,
+    mut request: Request<Incoming>,
+) -> Response<Body> {
+    let longest = routes::longest_body(request.uri().path());
+    let endpoint = desk.straight.find(request.method(), request.uri().path());
+    let admitted = match (admitted, endpoint) {
+        (Some(Admitted { tenant, peer }), Some(endpoint)) => {
+            let (Parts { method, uri, headers, .. }, body) = request.into_parts();
+            let app = desk.app.clone();
+            return match whole(body, longest).await {
+                Ok(body) => endpoint(Asked { app, tenant, peer, method, uri, headers, body }).await,
+                Err(refusal) => refusal,
+            };
+        }
+        (admitted, _) => admitted,
+    };
+    if let Some(Admitted { tenant, peer }) = admitted {
+        request.extensions_mut().insert(Here(tenant));
+        request.extensions_mut().insert(peer);
+    }
+    let managed = request.uri().path().starts_with(api::BASE);
+    let request = request.map(|body| Body::new(Limited::new(body, longest)));
+    match desk.router.clone().oneshot(request).await {
+        Ok(response) => in_our_words(response, managed),
+        Err(never) => match never {},
+    }
+}
+
+/// The whole body, if it is no longer than this (SEC-007).
+async fn whole(body: Incoming, longest: usize) -> Result<Bytes, Response<Body>> {
+    let mut body = Limited::new(body, longest);
+    let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|error| unread(&*error))?.into_data() else { continue };
+        if first.is_empty() {
+            first = data;
+        } else {
+            rest.extend_from_slice(&data);
+        }
+    }
+    Ok(if rest.is_empty() { first } else { [&first[..], &rest[..]].concat().into() })
+}
+
+fn unread(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Response<Body> {
+    let (status, error, detail) = match error.is::<LengthLimitError>() {
+        true => (StatusCode::PAYLOAD_TOO_LARGE, "content_too_large", "the body is too long"),
+        false => (StatusCode::BAD_REQUEST, "invalid_request", "the request cannot be read"),
+    };
+    private(status, &json!({ "error": error, "error_description": detail }))
 }
 
 /// What the framework refuses before a handler sees it, it says in plain words of its own; here it
@@ -249,6 +326,34 @@ fn in_our_words(response: Response<Body>, managed: bool) -> Response<Body> {
     said
 }
 
+/// How long a request may take.
+enum Limit {
+    /// By the timer of the connection
+    Shared(Rest),
+    /// By one of its own
+    Own(Pin<Box<tokio::time::Sleep>>),
+}
+
+impl Limit {
+    fn of(alarm: Option<&Alarm>) -> Self {
+        match alarm {
+            Some(alarm) => Self::Shared(alarm.after(REQUEST_TIMEOUT)),
+            None => Self::Own(Box::pin(tokio::time::sleep(REQUEST_TIMEOUT))),
+        }
+    }
+}
+
+impl Future for Limit {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        match self.get_mut() {
+            Self::Shared(rest) => Pin::new(rest).poll(context),
+            Self::Own(sleep) => sleep.as_mut().poll(context),
+        }
+    }
+}
+
 /// Why a handler has no answer.
 #[derive(Debug, PartialEq, Eq)]
 enum Unanswered {
@@ -256,19 +361,40 @@ enum Unanswered {
     TooLate,
 }
 
-async fn routed(router: Router, request: Request<Body>) -> Result<Response<Body>, Unanswered> {
-    let guarded = AssertUnwindSafe(router.oneshot(request)).catch_unwind();
-    match tokio::time::timeout(REQUEST_TIMEOUT, guarded).await {
-        Ok(Ok(Ok(response))) => Ok(response),
-        Ok(Ok(Err(never))) => match never {},
-        Ok(Err(_panic)) => Err(Unanswered::Panicked),
-        Err(_) => Err(Unanswered::TooLate),
+/// Answers, unless that takes too long or panics. Most are answered at once: only who has to wait is
+/// given a limit.
+async fn guarded<L: Future<Output = ()>>(
+    limit: impl FnOnce() -> L,
+    answering: impl Future<Output = Response<Body>>,
+) -> Result<Response<Body>, Unanswered> {
+    let mut answering = pin!(AssertUnwindSafe(answering).catch_unwind());
+    let at_once = poll_fn(|context| Poll::Ready(answering.as_mut().poll(context))).await;
+    if let Poll::Ready(answer) = at_once {
+        return answer.map_err(|_panic| Unanswered::Panicked);
+    }
+    match select(answering, pin!(limit())).await {
+        Either::Left((answer, _)) => answer.map_err(|_panic| Unanswered::Panicked),
+        Either::Right(_) => Err(Unanswered::TooLate),
+    }
+}
+
+fn unanswered(app: &App, why: &Unanswered) -> Response<Body> {
+    match why {
+        // A bug of ours: this request ends, everybody else's goes on (SEC-193).
+        Unanswered::Panicked => {
+            app.metrics.panics.inc();
+            tracing::error!("a handler panicked");
+            private(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "error": "server_error" }))
+        }
+        Unanswered::TooLate => {
+            private(StatusCode::REQUEST_TIMEOUT, &json!({ "error": "request_timeout" }))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::routing::get;
+    use std::future::{pending, ready};
 
     use super::*;
 
@@ -297,12 +423,17 @@ mod tests {
 
     #[tokio::test]
     async fn sec_193_a_panic_of_a_handler_ends_its_request_only() {
-        let bug = |fails: bool| async move { if fails { panic!("a bug") } else { "fine" } };
-        let router = Router::new().route("/bug", get(move || bug(true)));
-        let router = router.route("/fine", get(move || bug(false)));
-        let request = |path: &str| Request::get(path).body(Body::empty()).unwrap();
-        let outcome = routed(router.clone(), request("/bug")).await;
-        assert_eq!(outcome.unwrap_err(), Unanswered::Panicked);
-        assert_eq!(routed(router, request("/fine")).await.unwrap().status(), StatusCode::OK);
+        let bug = |fails: bool| async move {
+            if fails { panic!("a bug") } else { Response::new(Body::empty()) }
+        };
+        let never = pending::<()>;
+        assert_eq!(guarded(never, bug(true)).await.unwrap_err(), Unanswered::Panicked);
+        assert_eq!(guarded(never, bug(false)).await.unwrap().status(), StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn sec_009_a_handler_that_takes_too_long_is_given_up() {
+        let late = guarded(|| ready(()), pending()).await;
+        assert_eq!(late.unwrap_err(), Unanswered::TooLate);
     }
 }

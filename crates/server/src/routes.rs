@@ -1,14 +1,19 @@
 //! Every path, and who may call it. Routes are added here and nowhere else.
 
+use std::future::Future;
+use std::sync::Arc;
+
 use axum::Router;
+use axum::body::Body;
 use axum::handler::Handler;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, Response, StatusCode, header};
 use axum::response::IntoResponse as _;
 use axum::routing::{MethodFilter, on};
 use grantor_pages::{ErrorKind, ErrorPage};
 use serde_json::json;
 
 use crate::app::App;
+use crate::asked::{Answering, Asked, Endpoint};
 use crate::dialects::stups;
 use crate::endpoints::{
     account_choice, authorize, check_session, consent, discovery, end_session, health, introspect,
@@ -57,6 +62,25 @@ pub struct Route {
 pub struct Routes {
     router: Router<App>,
     table: Vec<Route>,
+    straight: Straight,
+}
+
+/// The endpoints that the listener calls itself. There are few of them, so they are looked through.
+#[derive(Clone, Default)]
+pub struct Straight(Vec<(Method, String, Endpoint)>);
+
+impl Straight {
+    /// Who answers this method at this path.
+    pub fn find(&self, method: &Method, path: &str) -> Option<&Endpoint> {
+        let found = self.0.iter().find(|(how, at, _)| at == path && how == method);
+        found.map(|(_, _, endpoint)| endpoint)
+    }
+}
+
+impl std::fmt::Debug for Straight {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(method, path, _)| (method, path))).finish()
+    }
 }
 
 impl Routes {
@@ -73,11 +97,34 @@ impl Routes {
         self
     }
 
+    /// Adds a route that many requests take: the listener calls its endpoint itself, so they cost
+    /// as little as they can.
+    #[must_use]
+    pub fn add_straight<H, F, T>(
+        mut self,
+        guard: Guard,
+        method: Method,
+        path: &str,
+        endpoint: H,
+    ) -> Self
+    where
+        H: Handler<T, App> + Fn(Asked) -> F + Sync,
+        F: Future<Output = Response<Body>> + Send + 'static,
+        T: 'static,
+    {
+        let called = endpoint.clone();
+        let called: Endpoint =
+            Arc::new(move |asked: Asked| -> Answering { Box::pin(called(asked)) });
+        self.straight.0.push((method.clone(), path.to_owned(), called));
+        self.add(guard, method, path, endpoint)
+    }
+
     /// Adds routes that were put together elsewhere.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
         self.router = self.router.merge(other.router);
         self.table.extend(other.table);
+        self.straight.0.extend(other.straight.0);
         self
     }
 
@@ -86,23 +133,28 @@ impl Routes {
         &self.table
     }
 
-    /// The router.
-    pub fn into_router(self) -> Router<App> {
-        self.router
+    /// The router, and what goes past it.
+    pub fn into_parts(self) -> (Router<App>, Straight) {
+        (self.router, self.straight)
     }
 }
 
 /// Everything the public listener answers.
 pub fn public() -> Routes {
     Routes::default()
-        .add(Guard::Open, Method::GET, "/.well-known/oauth-authorization-server", discovery::get)
-        .add(Guard::Open, Method::GET, "/.well-known/openid-configuration", discovery::get)
+        .add_straight(
+            Guard::Open,
+            Method::GET,
+            "/.well-known/oauth-authorization-server",
+            discovery::get,
+        )
+        .add_straight(Guard::Open, Method::GET, "/.well-known/openid-configuration", discovery::get)
         // Clients that are told an issuer with a slash at its end (campus.md 15, C27).
         .add(Guard::Open, Method::GET, "/.well-known/openid-configuration/", discovery::get)
-        .add(Guard::Open, Method::GET, "/oauth2/jwks", jwks::get)
+        .add_straight(Guard::Open, Method::GET, "/oauth2/jwks", jwks::get)
         .add(Guard::Open, Method::GET, "/oauth2/revocations", revocations::get)
-        .add(Guard::Client, Method::POST, "/oauth2/token", token::post)
-        .add(Guard::Client, Method::POST, "/oauth2/introspect", introspect::post)
+        .add_straight(Guard::Client, Method::POST, "/oauth2/token", token::post)
+        .add_straight(Guard::Client, Method::POST, "/oauth2/introspect", introspect::post)
         .add(Guard::Client, Method::POST, "/oauth2/revoke", revoke::post)
         .add(Guard::Open, Method::GET, "/oauth2/authorize", authorize::get)
         .add(Guard::Open, Method::POST, "/oauth2/authorize", authorize::post)

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use grantor_crypto::pool::PasswordPool;
 use grantor_store::{Store, StoreError};
 use tokio::sync::watch;
@@ -17,7 +16,7 @@ use crate::listener::{self, Face, Listener};
 use crate::outbound::Outbound;
 use crate::secrets::Secrets;
 use crate::settings::Settings;
-use crate::{cross_origin, jobs, routes};
+use crate::{jobs, routes};
 
 /// What a node is made of.
 #[derive(Debug)]
@@ -95,8 +94,12 @@ struct Served {
 impl Served {
     fn add(&mut self, app: &App, listener: Listener) {
         let closing = self.closing.subscribe();
-        let router = router(listener.face);
-        self.tasks.push(tokio::spawn(listener::serve(app.clone(), router, listener, closing)));
+        let routes = match listener.face {
+            Face::Public => routes::public(),
+            Face::MutualTls => routes::mutual_tls(),
+            Face::Operations => routes::operations(),
+        };
+        self.tasks.push(tokio::spawn(listener::serve(app.clone(), routes, listener, closing)));
     }
 
     /// Takes nothing new, and waits for what is in flight.
@@ -105,16 +108,6 @@ impl Served {
         for task in self.tasks {
             let _ = task.await;
         }
-    }
-}
-
-fn router(face: Face) -> Router<App> {
-    match face {
-        Face::Public => {
-            routes::public().into_router().layer(axum::middleware::from_fn(cross_origin::admit))
-        }
-        Face::MutualTls => routes::mutual_tls().into_router(),
-        Face::Operations => routes::operations().into_router(),
     }
 }
 

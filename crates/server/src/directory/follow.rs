@@ -12,7 +12,7 @@ use grantor_oauth_types::name::{ClientId, TenantName};
 use grantor_store::{Change, Changed, DocumentQuery, Documents as _, StoreError};
 use jiff::Timestamp;
 
-use super::{Directory, TenantView};
+use super::{Directory, Hosts, TenantView};
 
 /// How many changes are taken in at once.
 const AT_ONCE: usize = 1_000;
@@ -52,8 +52,11 @@ impl Directory {
                 }
             }
         }
-        for tenant in reload {
-            self.reload(tenant, now).await?;
+        if !reload.is_empty() {
+            for tenant in reload {
+                self.reload(tenant, now).await?;
+            }
+            self.find_hosts();
         }
         for tenant in revoked {
             if let Some(view) = self.tenant(tenant.as_str()) {
@@ -130,6 +133,13 @@ impl Directory {
         Ok(())
     }
 
+    /// Looks anew where the tenants are.
+    fn find_hosts(&self) {
+        let mut hosts = Hosts::default();
+        self.tenants.load().values().for_each(|view| hosts.add(&view.tenant, view));
+        self.hosts.store(Arc::new(hosts));
+    }
+
     /// Loads every tenant anew: at start, and when time has passed that changes which key signs.
     pub async fn load_tenants(&self, now: Timestamp) -> Result<(), StoreError> {
         // Not beside a change that is taken in: of two loads the older must not come last.
@@ -144,6 +154,7 @@ impl Directory {
         for found in self.store.list::<Tenant>(&query).await? {
             self.reload(&found.value.name, now).await?;
         }
+        self.find_hosts();
         Ok(())
     }
 }

@@ -22,6 +22,7 @@ use jiff::Timestamp;
 use quick_cache::sync::Cache;
 use tokio::sync::watch;
 
+use super::hosts::issuer_parts;
 use super::keys::{KeyRing, PublishedKeys};
 use crate::metadata;
 use crate::reply::page;
@@ -45,6 +46,8 @@ pub struct TenantView {
     pub serial: u64,
     /// The tenant
     pub tenant: Tenant,
+    /// The path of its issuer: what its own paths begin with; mostly empty
+    pub prefix: String,
     /// Its realms
     pub realms: HashMap<RealmName, Realm>,
     /// Its scopes
@@ -150,8 +153,10 @@ impl TenantView {
         revocations.follow(store, name).await?;
         let scopes: HashMap<_, _> =
             scopes.into_iter().map(|found| (found.value.token.clone(), found.value)).collect();
+        let (_, prefix) = issuer_parts(&tenant.issuer).unwrap_or_default();
         Ok(Self {
             serial: NEXT.fetch_add(1, Ordering::Relaxed),
+            prefix: prefix.to_owned(),
             brand: page::brand(&tenant),
             published: keys.publish(now, LONGEST_TOKEN_SECONDS),
             metadata: metadata::document(&tenant, &keys, &scopes, mutual_tls, now),

@@ -4,12 +4,12 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, Response};
 
-use crate::extract::Here;
+use crate::asked::Asked;
 use crate::reply::json;
 
 const MAX_AGE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
 /// What we say about ourselves.
-pub async fn get(Here(tenant): Here) -> Response<Body> {
-    json::public(tenant.metadata.clone(), None, MAX_AGE)
+pub async fn get(asked: Asked) -> Response<Body> {
+    json::public(asked.tenant.metadata.clone(), None, MAX_AGE)
 }

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{RawQuery, State};
+use axum::body::Body;
 use axum::http::{HeaderMap, Response, StatusCode};
 use grantor_domain::client::Client;
 use grantor_domain::client_auth::ClientRefusal;
@@ -15,27 +14,20 @@ use grantor_oauth_types::id::{GroupId, UserId};
 use grantor_oauth_types::introspection::Introspection;
 use grantor_store::StoreError;
 
-use super::{client, context, form};
+use super::{client, form};
 use crate::access::{Permission as _, TokenIntrospect};
 use crate::app::App;
+use crate::asked::Asked;
 use crate::directory::UserEntry;
-use crate::extract::{Here, Peer, authorization, bearer};
+use crate::extract::{authorization, bearer};
 use crate::grants::{Context, TokenFailure};
 use crate::reply::{json, token::failed};
 use crate::tokens;
 
 /// RFC 7662 §2.1: the caller authenticates; §2.2: and hears what is its business.
-pub async fn post(
-    State(app): State<App>,
-    Here(tenant): Here,
-    peer: Peer,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response<Body> {
-    let now = app.clock.now();
-    let context = context(&app, tenant, peer, now);
-    match answer(&app, &context, &headers, query.as_deref(), &body).await {
+pub async fn post(asked: Asked) -> Response<Body> {
+    let (app, context) = (&asked.app, asked.context());
+    match answer(app, &context, &asked.headers, asked.query(), &asked.body).await {
         Ok(answer) => json::private(StatusCode::OK, &answer),
         Err(failure) => failed(&failure, context.decision),
     }

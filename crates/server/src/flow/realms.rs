@@ -3,8 +3,7 @@
 use grantor_domain::client::Client;
 use grantor_oauth_types::name::RealmName;
 
-use crate::directory::TenantView;
-use crate::tenancy::host_of;
+use crate::directory::{TenantView, host_of};
 
 /// The realm whose name is a label of the host, of several the alphabetically first (`stups.md` 2.3).
 pub fn of_host(view: &TenantView, host: Option<&str>) -> Option<RealmName> {

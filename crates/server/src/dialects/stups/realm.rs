@@ -2,8 +2,7 @@
 
 use grantor_oauth_types::name::RealmName;
 
-use crate::directory::TenantView;
-use crate::tenancy::host_of;
+use crate::directory::{TenantView, host_of};
 
 /// The realm cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! `POST /oauth2/access_token`: the token endpoint as STUPS clients speak to it (`stups.md` 2.2–2.8).
 
-use axum::body::{Body, Bytes};
-use axum::extract::{RawQuery, State};
+use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use grantor_domain::client_auth::{AuthenticatedClient, ClientRefusal, PresentedClient};
 use grantor_domain::params::{ParamError, Params};
@@ -12,8 +11,9 @@ use serde_json::json;
 
 use super::realm::{NoRealm, resolve};
 use crate::app::App;
+use crate::asked::Asked;
 use crate::endpoints::authenticated;
-use crate::extract::{Here, Peer, authorization};
+use crate::extract::authorization;
 use crate::grants::{self, Context, Issued, TokenFailure};
 use crate::metrics::{StupsOutcome, StupsToken};
 use crate::reply::json as reply;
@@ -53,18 +53,10 @@ impl<E: Into<TokenFailure>> From<E> for Failure {
 }
 
 /// 2.2, from top to bottom.
-pub(super) async fn post(
-    State(app): State<App>,
-    Here(tenant): Here,
-    peer: Peer,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response<Body> {
-    let now = app.clock.now();
-    let context = Context::new(&app, tenant, peer, now);
+pub(super) async fn post(asked: Asked) -> Response<Body> {
+    let (app, context) = (&asked.app, asked.context());
     let mut realm = None;
-    let answer = answer(&app, &context, &headers, query.as_deref(), &body, &mut realm).await;
+    let answer = answer(&asked, &context, &mut realm).await;
     let realm = realm.map(|realm| realm.to_string()).unwrap_or_default();
     let outcome = answer.as_ref().map_or_else(Failure::class, |_| StupsOutcome::Success);
     app.metrics.stups_tokens.get_or_create(&StupsToken { realm, outcome }).inc();
@@ -76,14 +68,12 @@ pub(super) async fn post(
 }
 
 async fn answer(
-    app: &App,
+    asked: &Asked,
     context: &Context,
-    headers: &HeaderMap,
-    query: Option<&str>,
-    body: &[u8],
     counted: &mut Option<RealmName>,
 ) -> Result<Issued, Failure> {
-    let mut params = read(query, body).map_err(TokenError::Params)?;
+    let Asked { app, headers, .. } = asked;
+    let mut params = read(asked.query(), &asked.body).map_err(TokenError::Params)?;
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
     let needs_realm = params.peek("grant_type") == Some("password");
     let realm = match resolve(&context.tenant, params.take("realm").as_deref(), host) {

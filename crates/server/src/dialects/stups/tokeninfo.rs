@@ -1,17 +1,18 @@
 //! `/oauth2/tokeninfo`: what a token is worth (`stups.md` 3.2–3.6).
 
+use std::borrow::Cow;
+
 use axum::body::{Body, Bytes};
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use axum::http::{HeaderValue, Method, Response, StatusCode, header};
 use grantor_domain::issue::AccessToken;
 use grantor_domain::params::Params;
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::app::App;
+use crate::asked::Asked;
 use crate::directory::TenantView;
-use crate::extract::{Here, Peer, authorization, bearer};
-use crate::grants::Context;
+use crate::extract::{authorization, bearer};
 use crate::metrics::{TokenForm, TokenInfo, TokenInfoError, TokenInfoRefusal};
 use crate::reply::json as reply;
 use crate::reply::token::RETRY_SECONDS;
@@ -20,22 +21,16 @@ use crate::upstream_tokeninfo::{self, Silent};
 
 /// 3.3 or 3.4. The header counts before query and form; the query only where the tenant has
 /// `compat.tokeninfo_query` (SEC-017).
-pub(super) async fn answer(
-    State(app): State<App>,
-    Here(tenant): Here,
-    peer: Peer,
-    method: Method,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response<Body> {
-    let context = Context::new(&app, tenant, peer, app.clock.now());
+pub(super) async fn answer(asked: Asked) -> Response<Body> {
+    let (app, context) = (&asked.app, asked.context());
     let (now, tenant) = (context.now, &context.tenant);
-    let in_header = authorization(&headers).ok().flatten().and_then(bearer).map(str::to_owned);
-    let query = query.filter(|_| tenant.tenant.settings.compat_tokeninfo_query);
-    let in_query = || from_form(query.as_deref().unwrap_or_default().as_bytes());
-    let in_body = || if method == Method::POST { from_form(&body) } else { None };
-    let response = match in_header.or_else(in_query).or_else(in_body) {
+    let in_header = authorization(&asked.headers).ok().flatten().and_then(bearer);
+    let query = asked.query().filter(|_| tenant.tenant.settings.compat_tokeninfo_query);
+    let in_query = || from_form(query.unwrap_or_default().as_bytes());
+    let in_body = || if asked.method == Method::POST { from_form(&asked.body) } else { None };
+    let sent = in_header.map(Cow::Borrowed);
+    let sent = sent.or_else(|| in_query().or_else(in_body).map(Cow::Owned));
+    let response = match sent {
         None => {
             let (form, error) = (TokenForm::Jwt, TokenInfoRefusal::InvalidRequest);
             app.metrics.tokeninfo_errors.get_or_create(&TokenInfoError { form, error }).inc();
@@ -51,7 +46,7 @@ pub(super) async fn answer(
                 reply::private_bytes(StatusCode::OK, success(&text, &live.token, left).into())
             }
             Err(Worthless::Foreign) if upstream_tokeninfo::may_know(&text) => {
-                elsewhere(&app, tenant, &text, now).await
+                Box::pin(elsewhere(app, tenant, &text, now)).await
             }
             Err(reason) => {
                 tracing::debug!(%reason, "token info refused");
