@@ -98,11 +98,11 @@ struct Desk {
 /// Serves until `closing` turns true; then finishes what is in flight.
 pub async fn serve(
     app: App,
-    routes: Routes,
+    served: Routes,
     listener: Listener,
     mut closing: tokio::sync::watch::Receiver<bool>,
 ) {
-    let (router, straight) = routes.into_parts();
+    let (router, straight) = served.into_parts();
     let router = router.fallback(routes::not_found).with_state(app.clone());
     let desk = Desk { app: app.clone(), router, straight: Arc::new(straight), face: listener.face };
     let desk = Arc::new(desk);

@@ -1,8 +1,46 @@
-//! Sizes are bounded before anything is parsed.
+//! Sizes are bounded before anything is parsed, and so is time.
+
+use std::time::Duration;
 
 use grantor_testkit::TestServer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::wire::{send, status};
+
+/// Sends one byte after the other of headers that never end; how many answers came before the server
+/// closed.
+async fn drip(server: &TestServer, whole_requests: usize) -> usize {
+    let host = server.issuer.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).await.unwrap();
+    let request = format!("GET /oauth2/jwks HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let mut answers = String::new();
+    let mut buffer = [0; 4096];
+    for _ in 0..whole_requests {
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let read = stream.read(&mut buffer).await.unwrap();
+        answers.push_str(&String::from_utf8_lossy(&buffer[..read]));
+    }
+    stream.write_all(b"GET /oauth2/jwks HTTP/1.1\r\nX-A: ").await.unwrap();
+    loop {
+        match tokio::time::timeout(Duration::from_millis(500), stream.read(&mut buffer)).await {
+            Ok(Ok(0) | Err(_)) => return answers.matches("HTTP/1.1 200").count(),
+            Ok(Ok(_)) => {}
+            // Whoever is slow is not silent.
+            Err(_) => drop(stream.write_all(b"a").await),
+        }
+    }
+}
+
+#[tokio::test]
+async fn sec_009_headers_that_never_end_are_not_waited_for() {
+    let server = TestServer::start().await;
+    let both = async { tokio::join!(drip(&server, 0), drip(&server, 2)) };
+    let limit = Duration::from_secs(60);
+    let answers = tokio::time::timeout(limit, both).await.expect("the server closes both");
+    assert_eq!(answers, (0, 2));
+    server.stop().await;
+}
 
 #[tokio::test]
 async fn sec_007_what_is_too_long_is_refused_by_its_size() {
