@@ -9,7 +9,10 @@ use grantor_crypto::certificate::{Certificate, DistinguishedName};
 fuzz_target!(|bytes: &[u8]| {
     let read = Certificate::parse(bytes);
     if let Ok(certificate) = &read {
-        assert_eq!(certificate.thumbprint(), Certificate::parse(bytes).expect("again").thumbprint());
+        assert_eq!(
+            certificate.thumbprint(),
+            Certificate::parse(bytes).expect("again").thumbprint()
+        );
         assert!(!certificate.names_host(""));
     }
     let Ok(text) = std::str::from_utf8(bytes) else { return };
