@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use axum::Router;
 use axum::routing::get;
 use grantor_crypto::alg::Algorithm;
@@ -21,7 +21,7 @@ use grantor_store::{Effect, Effects, Store, operations};
 use grantor_store_sqlite::{SqliteStore, StoreConfig, Synchronous};
 use jiff::Timestamp;
 
-use crate::process::{now, own_cpu, process_cpu};
+use crate::process::{Busy, Pinned, now, own_cpu, process_cpu};
 
 /// A payload of the size of an access token's.
 const PAYLOAD: [u8; 350] = [b'x'; 350];
@@ -50,8 +50,26 @@ pub(crate) struct Crypto {
 }
 
 impl Crypto {
+    /// Measures as a server is measured: on its core, while another is busy.
+    pub(crate) async fn measure_as_a_server() -> anyhow::Result<Self> {
+        let own = std::env::current_exe()?;
+        let busy = Busy::start();
+        let (_process, mut lines) = Pinned::start(&own, &["floor-crypto"])?;
+        let line = lines.next_line().await?.context("no figures")?;
+        drop(busy);
+        let figures: Vec<Duration> = line
+            .split(' ')
+            .map(|nanos| Ok(Duration::from_nanos(nanos.parse()?)))
+            .collect::<anyhow::Result<_>>()?;
+        let [es256_sign, es256_verify, rs256_sign, seal, open, digest, argon2id] = figures[..]
+        else {
+            bail!("other figures than expected: {line}");
+        };
+        Ok(Self { es256_sign, es256_verify, rs256_sign, seal, open, digest, argon2id })
+    }
+
     /// Measures on this thread.
-    pub(crate) fn measure() -> anyhow::Result<Self> {
+    fn measure() -> anyhow::Result<Self> {
         let es256 = SigningKey::generate(Algorithm::Es256, None)?;
         let rs256 = SigningKey::generate(Algorithm::Rs256, None)?;
         let (es_signer, rs_signer) = (Signer::new(&es256, None), Signer::new(&rs256, None));
@@ -79,6 +97,17 @@ impl Crypto {
             }),
         })
     }
+}
+
+/// The crypto operations alone; prints their CPU time in nanoseconds.
+#[expect(clippy::print_stdout, reason = "how the measuring side learns the figures")]
+pub(crate) fn crypto() -> anyhow::Result<()> {
+    let Crypto { es256_sign, es256_verify, rs256_sign, seal, open, digest, argon2id } =
+        Crypto::measure()?;
+    let figures = [es256_sign, es256_verify, rs256_sign, seal, open, digest, argon2id];
+    let figures = figures.map(|figure| figure.as_nanos().to_string());
+    println!("{}", figures.join(" "));
+    Ok(())
 }
 
 fn each(times: u32, mut operation: impl FnMut()) -> Duration {

@@ -81,6 +81,9 @@ enum Command {
     /// The floor: a bare axum answering 250 bytes of JSON
     #[command(hide = true)]
     FloorServer,
+    /// The floor of crypto: what each operation costs alone
+    #[command(hide = true)]
+    FloorCrypto,
     /// The floor of writes: rotations in the store alone, with so many in flight
     #[command(hide = true)]
     FloorStore { path: PathBuf, synchronous: String, in_flight: usize, operations: usize },
@@ -99,6 +102,7 @@ fn main() -> anyhow::Result<()> {
                 scenarios::drive(&address, &request, pid, requests).await
             }
             Command::FloorServer => floors::serve().await,
+            Command::FloorCrypto => floors::crypto(),
             Command::FloorStore { path, synchronous, in_flight, operations } => {
                 floors::store(&path, &synchronous, in_flight, operations).await
             }

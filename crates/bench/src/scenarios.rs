@@ -12,7 +12,7 @@ use crate::Part;
 use crate::delegation;
 use crate::floors::{self, Crypto};
 use crate::load::{self, CONNECTIONS, member};
-use crate::process::{Pinned, cpu, memory_mib};
+use crate::process::{Busy, Pinned, cpu, memory_mib};
 use crate::world::{Admin, Basic, World};
 
 /// Refresh tokens that rotate at once.
@@ -45,7 +45,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     let wanted = |part| only.is_empty() || only.contains(&part);
     say("# Benchmark\n");
-    let crypto = Crypto::measure()?;
+    let crypto = Crypto::measure_as_a_server().await?;
     let bare = bare(requests).await?;
     say(&format!(
         "Floors, CPU µs each: bare axum {:.1}, ES256 sign {:.1}, ES256 verify {:.1}, RS256 sign {:.1}, seal {:.2}, open {:.2}, SHA-256 {:.2}; argon2id {:.1} ms.\n",
@@ -321,8 +321,10 @@ pub(crate) async fn store_alone(synchronous: &str) -> anyhow::Result<StoreAlone>
     let own = std::env::current_exe()?;
     let (in_flight, operations) = (CHAINS.to_string(), operations.to_string());
     let arguments = ["floor-store", path.as_str(), synchronous, &in_flight, &operations];
+    let busy = Busy::start();
     let (_process, mut lines) = Pinned::start(&own, &arguments)?;
     let line = lines.next_line().await?.context("no figure")?;
+    drop(busy);
     let (rate, micros) = line.split_once(' ').context("no two figures")?;
     let cpu = Duration::from_secs_f64(micros.parse::<f64>()? / 1e6);
     Ok(StoreAlone { rate: rate.parse()?, cpu })
