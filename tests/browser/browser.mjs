@@ -33,6 +33,7 @@ export function source(name) {
 /** Serves the gallery, and remembers what its forms post. */
 export async function serve() {
   const posted = [];
+  const waiting = new Set();
   const known = new Set(gallery());
   const server = createServer((request, response) => {
     if (request.method === 'POST') {
@@ -41,6 +42,7 @@ export async function serve() {
       request.on('end', () => {
         posted.push({ path: request.url, fields: [...new URLSearchParams(body)] });
         response.writeHead(204).end();
+        for (const look of waiting) look();
       });
       return;
     }
@@ -59,6 +61,16 @@ export async function serve() {
   return {
     origin: `http://127.0.0.1:${server.address().port}`,
     posted,
+    /** Ends when `count` forms have been posted. */
+    postedAre: (count) => new Promise((done) => {
+      const look = () => {
+        if (posted.length < count) return;
+        waiting.delete(look);
+        done();
+      };
+      waiting.add(look);
+      look();
+    }),
     close: () => { server.closeAllConnections(); server.close(); },
   };
 }
@@ -79,6 +91,11 @@ export async function open(context, origin) {
     return route.fulfill({ status: 204 });
   });
   return { page, forbidden, outside };
+}
+
+/** Ends when the browser has put the focus where the page wants it: it does so after the page is loaded. */
+export async function focused(page, id) {
+  await page.waitForFunction((wanted) => document.activeElement.id === wanted, id);
 }
 
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];

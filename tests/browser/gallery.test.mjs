@@ -1,7 +1,7 @@
 // Every page of the gallery, in Chromium: readable, reachable, within its policy.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { FORMS, SCHEMES, flaws, gallery, launch, open, serve, source } from './browser.mjs';
+import { FORMS, SCHEMES, flaws, focused, gallery, launch, open, serve, source } from './browser.mjs';
 
 // The frame of session management is never seen.
 const pages = gallery().filter((name) => !name.startsWith('check-session'));
@@ -96,8 +96,10 @@ describe('with the keyboard alone', () => {
     const context = await browser.newContext();
     const { page } = await open(context, site.origin);
     await page.goto(`${site.origin}/sign-in-one-page.en`);
+    await focused(page, 'username');
     assert.deepEqual(await stops(page, 6), ['username', 'password', '', 'remember', 'login-submit', 'login-cancel']);
     await page.reload();
+    await focused(page, 'username');
     await page.keyboard.type('anna');
     await page.keyboard.press('Tab');
     await page.keyboard.type('a long secret');
@@ -111,7 +113,7 @@ describe('with the keyboard alone', () => {
     // Enter in a field presses the first button, which is not "Cancel".
     await page.focus('#password');
     await page.keyboard.press('Enter');
-    await page.waitForTimeout(200);
+    await site.postedAre(1);
     assert.deepEqual(site.posted, [{
       path: '/sign-in',
       fields: [['tx', '1'], ['username', 'anna'], ['password', 'a long secret'], ['remember', 'on'], ['next', 'on']],
@@ -133,7 +135,7 @@ describe('with the keyboard alone', () => {
     await page.keyboard.press('Tab');
     site.posted.length = 0;
     await page.keyboard.press('Enter');
-    await page.waitForTimeout(200);
+    await site.postedAre(1);
     assert.deepEqual(site.posted, [{
       path: '/consent',
       fields: [['tx', '1'], ['scope', 'profile'], ['decision', 'approve']],
@@ -164,7 +166,7 @@ describe('without scripts', () => {
     await page.click('#login-submit');
     await page.goto(`${site.origin}/account-applications.en`);
     await page.click('[data-scope="wishlist.write"] button');
-    await page.waitForTimeout(200);
+    await site.postedAre(2);
     assert.deepEqual(site.posted.map(({ path }) => path), ['/sign-in', '/account/applications/withdraw']);
     assert.deepEqual(site.posted[1].fields, [['csrf', 't'], ['client', 'shoe-shop'], ['scope', 'wishlist.write']]);
     await page.goto(`${site.origin}/form-post.en`);
@@ -176,8 +178,9 @@ describe('without scripts', () => {
 test('trap_024 with scripts the answer to a client posts itself', async () => {
   const context = await browser.newContext();
   const { page, outside } = await open(context, site.origin);
+  const answered = page.waitForRequest('https://shop.example/cb');
   await page.goto(`${site.origin}/form-post.en`, { waitUntil: 'commit' });
-  await page.waitForTimeout(500);
+  await answered;
   assert.deepEqual(outside, ['https://shop.example/cb']);
   await context.close();
 });

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { FORMS, flaws, launch } from './browser.mjs';
+import { FORMS, flaws, focused, launch } from './browser.mjs';
 
 const peers = pathToFileURL(join(process.env.GRANTOR_ROOT, 'tests/peers/world.mjs'));
 const { startWorld } = await import(peers);
@@ -142,10 +142,11 @@ test('a customer signs in and agrees with the keyboard alone, and takes one thin
   const { context, page, forbidden, outside } = await visitor();
   await page.goto(request());
   await looksRight(page, 'sign-in');
+  await focused(page, 'username');
   await page.keyboard.type('anna');
   if (!(await page.isVisible('#password'))) {
     await page.keyboard.press('Enter');
-    await page.waitForSelector('#password');
+    await focused(page, 'password');
   } else {
     await page.keyboard.press('Tab');
   }
@@ -281,11 +282,13 @@ test('name first, then the password: each on a page of its own, in the look of t
   assert.match(await page.textContent('body'), /Acme & Co[^]*Use your customer number\./);
   assert.ok(!(await page.isVisible('#password')));
   await looksRight(page, 'name');
+  await focused(page, 'username');
   await page.keyboard.type('anna');
   await page.keyboard.press('Enter');
   await page.waitForSelector('#password');
   await looksRight(page, 'password');
   assert.match(await page.textContent('main'), /anna/);
+  await focused(page, 'password');
   await page.keyboard.type(NEW_PASSWORD);
   await page.keyboard.press('Enter');
   await page.waitForSelector('#consent-form, #error-page', { timeout: 5_000 }).catch(() => {});
