@@ -10,8 +10,8 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use grantor_testkit::TestBrowser;
 use serde_json::json;
 
-use crate::floors::Crypto;
-use crate::load;
+use crate::floors::{Crypto, Stored};
+use crate::load::{self, CONNECTIONS};
 use crate::process::cpu;
 use crate::scenarios::{cost, print, row, say, store_alone};
 use crate::world::{Admin, Basic, World};
@@ -31,7 +31,8 @@ pub(crate) async fn run(
     crypto: &Crypto,
     count: usize,
 ) -> anyhow::Result<()> {
-    let stored = store_alone("normal").await?.cpu;
+    let authorization = store_alone("normal", Stored::Authorization, CONNECTIONS).await?.cpu;
+    let redemption = store_alone("normal", Stored::Redemption, CONNECTIONS).await?.cpu;
     let user = admin.create("users", json!({ "realm": "customers", "name": "carla" })).await?;
     let id = user["id"].as_str().context("no id")?;
     let set = json!({ "password": PASSWORD });
@@ -55,7 +56,7 @@ pub(crate) async fn run(
         .await?;
         let each = cpu(world.server.pid)?.saturating_sub(before) / u32::try_from(count)?;
         if alg == "ES256" {
-            let floor = bare + stored;
+            let floor = bare + authorization;
             let what = "authorize, live session, remembered consent";
             print(&row(what, "bare + storage", floor, each, 40.0));
         }
@@ -63,8 +64,8 @@ pub(crate) async fn run(
         if codes.len() != count {
             bail!("{} codes of {count} authorizations", codes.len());
         }
-        let redeem: Vec<_> = codes.iter().map(|code| redemption(world, &basic, code)).collect();
-        let floor = bare + stored + crypto.es256_sign + id_token;
+        let redeem: Vec<_> = codes.iter().map(|code| redeeming(world, &basic, code)).collect();
+        let floor = bare + redemption + crypto.es256_sign + id_token;
         let each = cost(&world.address, world.server.pid, redeem, count).await?;
         let what = format!("code redemption with PKCE, {named}");
         print(&row(&what, "bare + storage + 2 × sign", floor, each, goal));
@@ -110,7 +111,7 @@ fn authorize(world: &World, client: &str, cookies: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: {host}\r\ncookie: {cookies}\r\n\r\n").into_bytes()
 }
 
-fn redemption(world: &World, basic: &Basic, code: &str) -> Vec<u8> {
+fn redeeming(world: &World, basic: &Basic, code: &str) -> Vec<u8> {
     let form = format!(
         "grant_type=authorization_code&code={code}&code_verifier={VERIFIER}\
          &redirect_uri=https%3A%2F%2Fshop.example%2Fcb"

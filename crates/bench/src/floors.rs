@@ -1,27 +1,24 @@
 //! The floors: a bare server, the crypto alone, the store alone.
 
+mod storage;
+
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use axum::Router;
 use axum::routing::get;
 use grantor_crypto::alg::Algorithm;
-use grantor_crypto::digest::SecretDigest;
 use grantor_crypto::jws::{Signer, parse_compact};
 use grantor_crypto::key::SigningKey;
 use grantor_crypto::password::{Hasher, Password};
 use grantor_crypto::token::{TokenKey, TokenSealer};
-use grantor_domain::grant::{Grant, PreviousRefresh, RefreshState};
-use grantor_oauth_types::id::{GrantId, UserId};
-use grantor_oauth_types::name::{ClientId, RealmName, TenantName};
-use grantor_oauth_types::scope::Scopes;
-use grantor_store::{Effect, Effects, Store, operations};
+use grantor_store::{Effect, Effects, operations};
 use grantor_store_sqlite::{SqliteStore, StoreConfig, Synchronous};
-use jiff::Timestamp;
 
-use crate::process::{Busy, Pinned, now, own_cpu, process_cpu};
+pub(crate) use storage::{Stored, alone as store};
+
+use crate::process::{Busy, Pinned, own_cpu};
 
 /// A payload of the size of an access token's.
 const PAYLOAD: [u8; 350] = [b'x'; 350];
@@ -117,87 +114,6 @@ fn each(times: u32, mut operation: impl FnMut()) -> Duration {
     own_cpu().saturating_sub(before) / times
 }
 
-/// Rotations in the store alone; prints how many there were a second, and the CPU time of each in
-/// microseconds.
-#[expect(clippy::print_stdout, reason = "how the measuring side learns the figure")]
-pub(crate) async fn store(
-    path: &Path,
-    synchronous: &str,
-    in_flight: usize,
-    operations: usize,
-) -> anyhow::Result<()> {
-    let mut config = StoreConfig::new(path);
-    config.synchronous =
-        if synchronous == "full" { Synchronous::Full } else { Synchronous::Normal };
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(config)?);
-    let grants: Vec<Grant> = (0..in_flight).map(|number| grant(number as u64)).collect();
-    for grant in &grants {
-        let opened = Effects::from(Effect::OpenGrant(Box::new(grant.clone())));
-        operations::write(&*store, opened).await?;
-    }
-    let (started, before) = (now(), process_cpu()?);
-    let mut tasks = tokio::task::JoinSet::new();
-    for grant in grants {
-        let store = Arc::clone(&store);
-        tasks.spawn(async move {
-            for _ in 0..operations / in_flight {
-                rotate(&*store, &grant).await?;
-            }
-            anyhow::Ok(())
-        });
-    }
-    while let Some(task) = tasks.join_next().await {
-        task??;
-    }
-    let each = process_cpu()?.saturating_sub(before).as_secs_f64() * 1e6 / operations as f64;
-    println!("{:.1} {each:.2}", operations as f64 / started.elapsed().as_secs_f64());
-    Ok(())
-}
-
-async fn rotate(store: &dyn Store, grant: &Grant) -> anyhow::Result<()> {
-    // The server finds the grant before it claims it.
-    store.grant(&grant.tenant, grant.id).await?.context("opened before")?;
-    operations::judge_grant(store, &grant.tenant, grant.id, |found| {
-        let mut next = found.expect("opened before").clone();
-        next.refresh.generation += 1;
-        ((), Effect::UpdateGrant(Box::new(next)).into())
-    })
-    .await?;
-    Ok(())
-}
-
-/// In the year 2100: a time that the database can hold.
-fn far() -> Timestamp {
-    Timestamp::from_second(4_102_444_800).expect("a year with four digits")
-}
-
-fn grant(number: u64) -> Grant {
-    let digest = SecretDigest::of("a refresh token");
-    Grant {
-        tenant: TenantName::parse("main").expect("a label"),
-        id: GrantId::new(number, [1; 10]),
-        client: ClientId::parse("bench").expect("a client id"),
-        user: UserId::new(number, [2; 10]),
-        realm: RealmName::parse("customers").expect("a label"),
-        scopes: Scopes::parse("uid").expect("a scope"),
-        audiences: vec!["http://127.0.0.1".to_owned()],
-        created: Timestamp::UNIX_EPOCH,
-        expires: far(),
-        origin: None,
-        refresh: RefreshState {
-            generation: 0,
-            digest,
-            idle_expires: far(),
-            previous: Some(PreviousRefresh {
-                digest,
-                rotated: Timestamp::UNIX_EPOCH,
-                sealed_successor: vec![7; 160],
-            }),
-        },
-        ended: None,
-    }
-}
-
 /// Writes so many grants into a database before a server starts on it.
 pub(crate) async fn fill(path: &Path, grants: usize) -> anyhow::Result<()> {
     let mut config = StoreConfig::new(path);
@@ -205,7 +121,7 @@ pub(crate) async fn fill(path: &Path, grants: usize) -> anyhow::Result<()> {
     let store = SqliteStore::open(config)?;
     for first in (0..grants).step_by(1_000) {
         let opened = (first..grants.min(first + 1_000))
-            .map(|number| Effect::OpenGrant(Box::new(grant(number as u64))));
+            .map(|number| Effect::OpenGrant(Box::new(storage::grant(number as u64))));
         operations::write(&store, Effects(opened.collect())).await?;
     }
     store.close().await;

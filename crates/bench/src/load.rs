@@ -37,6 +37,28 @@ impl Run {
     }
 }
 
+/// Keeps the sending side from sleeping for as long as it lives. Whoever answers somebody who sleeps
+/// wakes him, and on the same machine pays for it: slow answers more often than fast ones, and for
+/// something that a network between them would not charge.
+#[derive(Debug)]
+struct Awake(tokio::task::JoinHandle<()>);
+
+impl Awake {
+    fn start() -> Self {
+        Self(tokio::spawn(async {
+            loop {
+                tokio::task::yield_now().await;
+            }
+        }))
+    }
+}
+
+impl Drop for Awake {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Sends `count` requests over [`CONNECTIONS`]; request `i` is `requests[i % len]`. All must be
 /// answered with 200, or sent elsewhere; `keep` sees each answer.
 pub(crate) async fn run(
@@ -46,6 +68,7 @@ pub(crate) async fn run(
     keep: impl Fn(usize, Answer) + Clone + Send + 'static,
 ) -> anyhow::Result<Run> {
     let next = Arc::new(AtomicUsize::new(0));
+    let _awake = Awake::start();
     let started = now();
     let mut senders = tokio::task::JoinSet::new();
     for _ in 0..CONNECTIONS {
@@ -126,6 +149,7 @@ pub(crate) async fn rotate(
     count: usize,
     request: impl Fn(&str) -> Vec<u8> + Clone + Send + 'static,
 ) -> anyhow::Result<Duration> {
+    let _awake = Awake::start();
     let started = now();
     let mut chains = tokio::task::JoinSet::new();
     for first in tokens {

@@ -84,18 +84,30 @@ enum Command {
     /// The floor of crypto: what each operation costs alone
     #[command(hide = true)]
     FloorCrypto,
-    /// The floor of writes: rotations in the store alone, with so many in flight
+    /// The floor of writes: an operation in the store alone, with so many in flight
     #[command(hide = true)]
-    FloorStore { path: PathBuf, synchronous: String, in_flight: usize, operations: usize },
+    FloorStore {
+        path: PathBuf,
+        synchronous: String,
+        in_flight: usize,
+        operations: usize,
+        what: floors::Stored,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if matches!(cli.command, Command::Run { .. } | Command::Drive { .. }) {
+        // One core is the server's.
+        let cores = std::thread::available_parallelism()?.get();
+        runtime.worker_threads(cores.saturating_sub(1).max(1));
+    }
+    let runtime = runtime.enable_all().build()?;
     runtime.block_on(async {
         match cli.command {
             Command::Run { grantor, requests, grants, only } => {
+                process::stay_off_the_servers_core().await?;
                 scenarios::run(&grantor, requests, grants, &only).await
             }
             Command::Drive { address, request, pid, requests } => {
@@ -103,8 +115,8 @@ fn main() -> anyhow::Result<()> {
             }
             Command::FloorServer => floors::serve().await,
             Command::FloorCrypto => floors::crypto(),
-            Command::FloorStore { path, synchronous, in_flight, operations } => {
-                floors::store(&path, &synchronous, in_flight, operations).await
+            Command::FloorStore { path, synchronous, in_flight, operations, what } => {
+                floors::store(&path, &synchronous, in_flight, operations, what).await
             }
         }
     })

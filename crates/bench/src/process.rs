@@ -50,6 +50,21 @@ impl Pinned {
     }
 }
 
+/// Leaves the server's core to the server: this process, all its threads, runs on the others.
+pub(crate) async fn stay_off_the_servers_core() -> anyhow::Result<()> {
+    let last = std::thread::available_parallelism()?.get() - 1;
+    if last == 0 {
+        bail!("two cores are needed: one for the server, one for the load");
+    }
+    let others = format!("1-{last}");
+    let own = std::process::id().to_string();
+    let moved = Command::new("taskset").args(["-a", "-c", "-p", &others, &own]).output().await?;
+    if !moved.status.success() {
+        bail!("taskset: {}", String::from_utf8_lossy(&moved.stderr));
+    }
+    Ok(())
+}
+
 /// Keeps a core busy for as long as it lives, as sending requests does: two cores of a virtual machine
 /// are often two threads of one, where everything costs more while the other is not idle. So a floor
 /// that needs no load is measured beside this.

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::Part;
 use crate::delegation;
-use crate::floors::{self, Crypto};
+use crate::floors::{self, Crypto, Stored};
 use crate::load::{self, CONNECTIONS, member};
 use crate::process::{Busy, Pinned, cpu, memory_mib};
 use crate::world::{Admin, Basic, World};
@@ -283,7 +283,7 @@ async fn rotation(grantor: &Path, settings: &[(&str, f64)], grants: usize) -> an
     say("| Refresh rotation | Store alone | Server | Share | Goal | |\n|---|---|---|---|---|---|");
     let mut few = 0.0;
     for (synchronous, goal) in settings {
-        let alone = store_alone(synchronous).await?.rate;
+        let alone = store_alone(synchronous, Stored::Rotation, CHAINS).await?.rate;
         let folder = tempfile::tempdir()?;
         let rate = rotations(grantor, folder.path(), synchronous).await?;
         if *synchronous == "normal" {
@@ -314,13 +314,20 @@ pub(crate) struct StoreAlone {
     pub(crate) cpu: Duration,
 }
 
-pub(crate) async fn store_alone(synchronous: &str) -> anyhow::Result<StoreAlone> {
+/// What the storage of an operation does alone, with so many of them in flight.
+pub(crate) async fn store_alone(
+    synchronous: &str,
+    what: Stored,
+    in_flight: usize,
+) -> anyhow::Result<StoreAlone> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("floor.db").display().to_string();
     let operations = if synchronous == "full" { 6_400 } else { 64_000 };
     let own = std::env::current_exe()?;
-    let (in_flight, operations) = (CHAINS.to_string(), operations.to_string());
-    let arguments = ["floor-store", path.as_str(), synchronous, &in_flight, &operations];
+    let (in_flight, operations) = (in_flight.to_string(), operations.to_string());
+    let what = what.to_possible_value().context("every operation has a name")?;
+    let what = what.get_name();
+    let arguments = ["floor-store", path.as_str(), synchronous, &in_flight, &operations, what];
     let busy = Busy::start();
     let (_process, mut lines) = Pinned::start(&own, &arguments)?;
     let line = lines.next_line().await?.context("no figure")?;
