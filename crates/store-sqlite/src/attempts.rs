@@ -2,10 +2,11 @@
 
 use grantor_domain::throttle::Attempts;
 use grantor_oauth_types::name::TenantName;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, Row, params};
 
-use crate::column;
-use crate::fault::{Fault, corrupt};
+use crate::column::Columns;
+use crate::fault::Fault;
+use crate::rows;
 
 const FIND: &str = "SELECT count, last FROM attempts WHERE tenant = ?1 AND account = ?2";
 
@@ -27,9 +28,8 @@ pub(crate) const ALL_SQL: [&str; 5] = [FIND, SET, FORGET, PURGE, DUMP];
 
 /// The counter of an account; zero if there is none.
 pub(crate) fn find(db: &Connection, tenant: &TenantName, account: &str) -> Result<Attempts, Fault> {
-    let mut statement = db.prepare_cached(FIND)?;
-    let found = statement.query_row([tenant.as_str(), account], read).optional()?;
-    Ok(found.unwrap_or_default())
+    let counted = |row: &Row<'_>| counted(&mut Columns::of(row));
+    Ok(rows::first(db, FIND, [tenant.as_str(), account], counted)?.unwrap_or_default())
 }
 
 /// Keeps a counter; a zero count deletes it.
@@ -58,15 +58,13 @@ pub(crate) fn each(
     db: &Connection,
     mut take: impl FnMut(TenantName, String, Attempts) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let mut statement = db.prepare(DUMP)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let attempts = read(row).map_err(|_| corrupt("count"))?;
-        take(column::tenant(row)?, row.get("account")?, attempts)?;
-    }
-    Ok(())
+    rows::each(db, DUMP, |row| {
+        let mut columns = Columns::of(row);
+        let (tenant, account) = (columns.tenant()?, columns.get("account")?);
+        take(tenant, account, counted(&mut columns)?)
+    })
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Attempts> {
-    Ok(Attempts { count: row.get("count")?, last: row.get("last")? })
+fn counted(columns: &mut Columns<'_>) -> Result<Attempts, Fault> {
+    Ok(Attempts { count: columns.get("count")?, last: columns.get("last")? })
 }

@@ -10,8 +10,9 @@ use grantor_store::{
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use crate::column::{self, Checksum};
+use crate::column::{Checksum, Columns};
 use crate::fault::Fault;
+use crate::rows;
 
 const APPEND: &str = "
     INSERT INTO audit (tenant, first, last, kind, body, checksum)
@@ -122,46 +123,41 @@ fn add_persons(db: &Connection, entry: &AuditEntry, seq: i64) -> Result<(), Faul
 
 /// Lists rows of a person's own log, newest first.
 pub(crate) fn page_of(db: &Connection, query: &PersonQuery) -> Result<Vec<AuditRow>, Fault> {
-    let mut statement = db.prepare_cached(OF_PERSON)?;
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
     let before = query.before.unwrap_or(i64::MAX);
-    let mut rows =
-        statement.query(params![query.tenant.as_str(), query.user.bytes(), before, limit])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let (seq, body): (i64, String) = (row.get("seq")?, row.get("body")?);
-        column::verify(row, checksum(&body), &format!("audit row {seq}"))?;
-        found.push(AuditRow { seq, link: None, previous: None, hash: None, body });
-    }
-    Ok(found)
+    let values = params![query.tenant.as_str(), query.user.bytes(), before, limit];
+    rows::list(db, OF_PERSON, values, |row| {
+        let mut columns = Columns::of(row);
+        let (seq, body): (i64, String) = (columns.get("seq")?, columns.get("body")?);
+        columns.verify(checksum(&body), &format!("audit row {seq}"))?;
+        Ok(AuditRow { seq, link: None, previous: None, hash: None, body })
+    })
 }
 
 /// Lists rows.
 pub(crate) fn page(db: &Connection, query: &AuditQuery) -> Result<Vec<AuditRow>, Fault> {
-    let mut statement = db.prepare_cached(if query.chain { CHAIN } else { PAGE })?;
-    let mut rows = statement.query(params![
+    let values = params![
         query.after,
         query.tenant.as_ref().map(TenantName::as_str),
         query.kind,
         query.since.map(Id::bytes),
         i64::try_from(query.limit).unwrap_or(i64::MAX),
-    ])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
+    ];
+    rows::list(db, if query.chain { CHAIN } else { PAGE }, values, |row| {
+        let mut columns = Columns::of(row);
         let listed = AuditRow {
-            seq: row.get("seq")?,
-            link: row.get("link")?,
-            previous: row.get("previous")?,
-            hash: row.get("hash")?,
-            body: row.get("body")?,
+            seq: columns.get("seq")?,
+            link: columns.get("link")?,
+            previous: columns.get("previous")?,
+            hash: columns.get("hash")?,
+            body: columns.get("body")?,
         };
         // Whoever walks the chain finds what is wrong, and wants to see it.
         if !query.chain {
-            column::verify(row, checksum(&listed.body), &format!("audit row {}", listed.seq))?;
+            columns.verify(checksum(&listed.body), &format!("audit row {}", listed.seq))?;
         }
-        found.push(listed);
-    }
-    Ok(found)
+        Ok(listed)
+    })
 }
 
 /// Finds the event with an id, alone or inside a batch.
@@ -183,9 +179,10 @@ pub(crate) fn decision(
 
 fn first_event(rows: &mut rusqlite::Rows<'_>, id: DecisionId) -> Result<Option<AuditEvent>, Fault> {
     while let Some(row) = rows.next()? {
-        let body: String = row.get("body")?;
-        column::verify(row, checksum(&body), "an audit row")?;
-        if let Some(event) = find_event(&body, id)? {
+        let mut columns = Columns::of(row);
+        let body = columns.text("body")?;
+        columns.verify(checksum(body), "an audit row")?;
+        if let Some(event) = find_event(body, id)? {
             return Ok(Some(event));
         }
     }
@@ -244,22 +241,18 @@ pub(crate) fn each(
     db: &Connection,
     mut take: impl FnMut(AuditRecord) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let mut statement = db.prepare(DUMP)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        take(read(row)?)?;
-    }
-    Ok(())
+    rows::each(db, DUMP, |row| take(read(row)?))
 }
 
 fn read(row: &Row<'_>) -> Result<AuditRecord, Fault> {
+    let mut columns = Columns::of(row);
     Ok(AuditRecord {
-        seq: row.get("seq")?,
-        tenant: column::tenant(row)?,
-        first: column::id(row, "first")?,
-        last: column::id(row, "last")?,
-        kind: row.get("kind")?,
-        body: row.get("body")?,
+        seq: columns.get("seq")?,
+        tenant: columns.tenant()?,
+        first: columns.id("first")?,
+        last: columns.id("last")?,
+        kind: columns.get("kind")?,
+        body: columns.get("body")?,
     })
 }
 
@@ -280,17 +273,10 @@ pub(crate) fn each_link(
     db: &Connection,
     mut take: impl FnMut(Link) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let mut statement = db.prepare(DUMP_LINKS)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        take(Link {
-            place: row.get("link")?,
-            seq: row.get("seq")?,
-            previous: row.get("previous")?,
-            hash: row.get("hash")?,
-        })?;
-    }
-    Ok(())
+    rows::each(db, DUMP_LINKS, |row| {
+        let (place, seq) = (row.get("link")?, row.get("seq")?);
+        take(Link { place, seq, previous: row.get("previous")?, hash: row.get("hash")? })
+    })
 }
 
 /// Writes a row as it was dumped.

@@ -6,8 +6,9 @@ use grantor_oauth_types::name::TenantName;
 use grantor_store::{Change, Changed, KEPT_CHANGES};
 use rusqlite::{Connection, Row, params};
 
-use crate::column;
+use crate::column::Columns;
 use crate::fault::{Fault, corrupt};
+use crate::rows;
 
 /// The kind of rows that say: the revocations grew.
 const REVOCATIONS: &str = "revocations";
@@ -48,14 +49,7 @@ fn columns(what: &Changed) -> (&str, Option<&str>, Option<&str>) {
 
 /// The sequence behind a number.
 pub(crate) fn after(db: &Connection, after: i64, limit: usize) -> Result<Vec<Change>, Fault> {
-    let mut statement = db.prepare_cached(AFTER)?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut rows = statement.query([after, limit])?;
-    let mut changes = Vec::new();
-    while let Some(row) = rows.next()? {
-        changes.push(read(row)?);
-    }
-    Ok(changes)
+    rows::list(db, AFTER, [after, i64::try_from(limit).unwrap_or(i64::MAX)], read)
 }
 
 /// The last number, 0 before the first.
@@ -77,12 +71,15 @@ pub(crate) fn load(db: &Connection, change: &Change) -> Result<(), Fault> {
 }
 
 fn read(row: &Row<'_>) -> Result<Change, Fault> {
-    let kind = row.get_ref("kind")?.as_str().map_err(|_| corrupt("kind"))?;
+    let mut columns = Columns::of(row);
+    let (seq, tenant) = (columns.get("seq")?, columns.tenant()?);
+    let kind = columns.text("kind")?;
     let what = if kind == REVOCATIONS {
         Changed::Revocations
     } else {
         let kind = Kind::ALL.into_iter().find(|known| known.as_str() == kind);
-        Changed::Document(kind.ok_or_else(|| corrupt("kind"))?, row.get("id")?, row.get("parent")?)
+        let kind = kind.ok_or_else(|| corrupt("kind"))?;
+        Changed::Document(kind, columns.get("id")?, columns.get("parent")?)
     };
-    Ok(Change { seq: row.get("seq")?, tenant: column::tenant(row)?, what })
+    Ok(Change { seq, tenant, what })
 }

@@ -5,6 +5,7 @@ use grantor_oauth_types::name::TenantName;
 use grantor_store::StoreError;
 use jiff::Timestamp;
 use rusqlite::Row;
+use rusqlite::types::FromSql;
 use uuid::Uuid;
 
 use crate::fault::{Fault, corrupt};
@@ -14,37 +15,84 @@ pub(crate) fn micros(time: Timestamp) -> i64 {
     time.as_microsecond()
 }
 
-/// A time as it was kept.
-pub(crate) fn time(row: &Row<'_>, column: &'static str) -> Result<Timestamp, Fault> {
-    Timestamp::from_microsecond(row.get(column)?).map_err(|_| corrupt(column))
+/// The columns of a row, taken one after the other in the order in which the statement names them:
+/// to look each up by its name would cost more than to read it.
+pub(crate) struct Columns<'r> {
+    row: &'r Row<'r>,
+    next: usize,
 }
 
-/// A time that may be missing.
-pub(crate) fn maybe_time(row: &Row<'_>, column: &'static str) -> Result<Option<Timestamp>, Fault> {
-    row.get::<_, Option<i64>>(column)?
-        .map(|at| Timestamp::from_microsecond(at).map_err(|_| corrupt(column)))
-        .transpose()
-}
+impl<'r> Columns<'r> {
+    pub(crate) fn of(row: &'r Row<'r>) -> Self {
+        Self { row, next: 0 }
+    }
 
-/// An id of sixteen bytes.
-pub(crate) fn id<K>(row: &Row<'_>, column: &'static str) -> Result<Id<K>, Fault> {
-    let bytes: [u8; 16] = row.get(column).map_err(|_| corrupt(column))?;
-    Ok(Id::from_uuid(Uuid::from_bytes(bytes)))
-}
+    fn place(&mut self, name: &'static str) -> usize {
+        let place = self.next;
+        debug_assert_eq!(self.row.as_ref().column_name(place).ok(), Some(name));
+        self.next += 1;
+        place
+    }
 
-/// Whose a row is.
-pub(crate) fn tenant(row: &Row<'_>) -> Result<TenantName, Fault> {
-    parsed(row, "tenant", TenantName::parse)
-}
+    /// A value as it is.
+    pub(crate) fn get<T: FromSql>(&mut self, name: &'static str) -> Result<T, Fault> {
+        let place = self.place(name);
+        Ok(self.row.get(place)?)
+    }
 
-/// A text that means something.
-pub(crate) fn parsed<T, E>(
-    row: &Row<'_>,
-    column: &'static str,
-    parse: impl FnOnce(&str) -> Result<T, E>,
-) -> Result<T, Fault> {
-    let text = row.get_ref(column)?.as_str().map_err(|_| corrupt(column))?;
-    parse(text).map_err(|_| corrupt(column))
+    /// A text.
+    pub(crate) fn text(&mut self, name: &'static str) -> Result<&'r str, Fault> {
+        self.maybe_text(name)?.ok_or_else(|| corrupt(name))
+    }
+
+    /// A text that may be missing.
+    pub(crate) fn maybe_text(&mut self, name: &'static str) -> Result<Option<&'r str>, Fault> {
+        let place = self.place(name);
+        self.row.get_ref(place)?.as_str_or_null().map_err(|_| corrupt(name))
+    }
+
+    /// A text that means something.
+    pub(crate) fn parsed<T, E>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, Fault> {
+        parse(self.text(name)?).map_err(|_| corrupt(name))
+    }
+
+    /// A time.
+    pub(crate) fn time(&mut self, name: &'static str) -> Result<Timestamp, Fault> {
+        self.maybe_time(name)?.ok_or_else(|| corrupt(name))
+    }
+
+    /// A time that may be missing.
+    pub(crate) fn maybe_time(&mut self, name: &'static str) -> Result<Option<Timestamp>, Fault> {
+        let at: Option<i64> = self.get(name)?;
+        at.map(Timestamp::from_microsecond).transpose().map_err(|_| corrupt(name))
+    }
+
+    /// An id of sixteen bytes.
+    pub(crate) fn id<K>(&mut self, name: &'static str) -> Result<Id<K>, Fault> {
+        let bytes: [u8; 16] = self.get(name).map_err(|_| corrupt(name))?;
+        Ok(Id::from_uuid(Uuid::from_bytes(bytes)))
+    }
+
+    /// Whose the row is.
+    pub(crate) fn tenant(&mut self) -> Result<TenantName, Fault> {
+        self.parsed("tenant", TenantName::parse)
+    }
+
+    /// The checksum, which is the last column, is that of the others (REL-007).
+    pub(crate) fn verify(mut self, expected: [u8; 8], what: &str) -> Result<(), Fault> {
+        let place = self.place("checksum");
+        let found = self.row.get_ref(place)?.as_blob().map_err(|_| corrupt("checksum"))?;
+        if found == expected {
+            return Ok(());
+        }
+        Err(Fault::Store(StoreError::Corrupt(format!(
+            "the checksum of {what} is wrong: the disk is damaged, restore a backup"
+        ))))
+    }
 }
 
 /// A checksum over columns, each with its length, so that no two rows run together.
@@ -86,15 +134,4 @@ impl Checksum {
         let hash = grantor_crypto::digest::sha256(&self.0);
         *hash.first_chunk().expect("a hash has more than eight bytes")
     }
-}
-
-/// Compares the checksum of a row with what its columns give (REL-007).
-pub(crate) fn verify(row: &Row<'_>, expected: [u8; 8], what: &str) -> Result<(), Fault> {
-    let found = row.get_ref("checksum")?.as_blob().map_err(|_| corrupt("checksum"))?;
-    if found == expected {
-        return Ok(());
-    }
-    Err(Fault::Store(StoreError::Corrupt(format!(
-        "the checksum of {what} is wrong: the disk is damaged, restore a backup"
-    ))))
 }

@@ -5,9 +5,9 @@ use grantor_oauth_types::name::TenantName;
 use grantor_store::{Changed, DocumentQuery, Expect, MAX_CHILDREN, StoreError};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
-use crate::column::{self, Checksum};
+use crate::column::{Checksum, Columns};
 use crate::fault::{Fault, taken_key};
-use crate::{changes, groups};
+use crate::{changes, groups, rows};
 
 /// The statements of one table.
 pub(crate) struct DocumentSql {
@@ -153,9 +153,7 @@ pub(crate) fn find(db: &Connection, key: &DocumentKey) -> Result<Option<StoredDo
         At::Id(id) => (sql.by_id, id),
         At::Name(name) => (sql.by_name, name),
     };
-    let mut statement = db.prepare_cached(sql)?;
-    let mut rows = statement.query([key.tenant.as_str(), at])?;
-    rows.next()?.map(|row| read(row, key.kind, Some(&key.tenant))).transpose()
+    rows::first(db, sql, [key.tenant.as_str(), at], |row| read(row, key.kind))
 }
 
 /// Lists documents.
@@ -164,13 +162,7 @@ pub(crate) fn page(db: &Connection, query: &DocumentQuery) -> Result<Vec<StoredD
     let after = query.after.as_deref().unwrap_or_default();
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
     let read_all = |sql: &str, params: &[&dyn ToSql]| {
-        let mut statement = db.prepare_cached(sql)?;
-        let mut rows = statement.query(params)?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            found.push(read(row, query.kind, query.tenant.as_ref())?);
-        }
-        Ok(found)
+        rows::list(db, sql, params, |row| read(row, query.kind))
     };
     match (&query.tenant, &query.parent) {
         (Some(tenant), None) => read_all(sql.page, params![tenant.as_str(), after, limit]),
@@ -279,25 +271,21 @@ pub(crate) fn each(
     kind: Kind,
     mut take: impl FnMut(StoredDocument) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let mut statement = db.prepare(sql(kind).dump)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        take(read(row, kind, None)?)?;
-    }
-    Ok(())
+    rows::each(db, sql(kind).dump, |row| take(read(row, kind)?))
 }
 
-fn read(row: &Row<'_>, kind: Kind, tenant: Option<&TenantName>) -> Result<StoredDocument, Fault> {
+fn read(row: &Row<'_>, kind: Kind) -> Result<StoredDocument, Fault> {
+    let mut columns = Columns::of(row);
     let stored = StoredDocument {
-        tenant: tenant.map_or_else(|| column::tenant(row), |tenant| Ok(tenant.clone()))?,
+        tenant: columns.tenant()?,
         kind,
-        id: row.get("id")?,
-        name: row.get("name")?,
-        parent: row.get("parent")?,
-        version: row.get("version")?,
-        body: row.get("body")?,
+        id: columns.get("id")?,
+        name: columns.get("name")?,
+        parent: columns.get("parent")?,
+        version: columns.get("version")?,
+        body: columns.get("body")?,
     };
-    column::verify(row, checksum(&stored, stored.version), kind.as_str())?;
+    columns.verify(checksum(&stored, stored.version), kind.as_str())?;
     Ok(stored)
 }
 

@@ -11,14 +11,15 @@ use grantor_store::{GrantQuery, StoreError};
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, ToSql, params};
 
-use crate::column::{self, Checksum, micros};
+use crate::column::{Checksum, Columns, micros};
 use crate::fault::{Fault, corrupt};
+use crate::rows;
 
 macro_rules! columns {
     () => {
         "tenant, id, client, \"user\", realm, scopes, audiences, created, expires, generation, \
          digest, idle_expires, previous_digest, previous_rotated, previous_sealed, ended_at, \
-         ended_why, checksum, origin"
+         ended_why, origin, checksum"
     };
 }
 
@@ -70,7 +71,7 @@ const INSERT: &str = concat!(
 const REPLACE: &str = "
     UPDATE grants SET scopes = ?6, audiences = ?7, generation = ?10, digest = ?11,
         idle_expires = ?12, previous_digest = ?13, previous_rotated = ?14, previous_sealed = ?15,
-        ended_at = ?16, ended_why = ?17, checksum = ?18, origin = ?19
+        ended_at = ?16, ended_why = ?17, origin = ?18, checksum = ?19
     WHERE tenant = ?1 AND id = ?2 AND client = ?3 AND \"user\" = ?4 AND realm = ?5
         AND created = ?8 AND expires = ?9";
 
@@ -141,9 +142,7 @@ pub(crate) fn find(
     tenant: &TenantName,
     id: GrantId,
 ) -> Result<Option<Grant>, Fault> {
-    let mut statement = db.prepare_cached(BY_ID)?;
-    let mut rows = statement.query(params![tenant.as_str(), id.bytes()])?;
-    rows.next()?.map(read).transpose()
+    rows::first(db, BY_ID, params![tenant.as_str(), id.bytes()], read)
 }
 
 /// Lists grants, newest first.
@@ -167,13 +166,7 @@ pub(crate) fn page(db: &Connection, query: &GrantQuery) -> Result<Vec<Grant>, Fa
 }
 
 fn list(db: &Connection, sql: &str, params: &[&dyn ToSql]) -> Result<Vec<Grant>, Fault> {
-    let mut statement = db.prepare_cached(sql)?;
-    let mut rows = statement.query(params)?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(read(row)?);
-    }
-    Ok(found)
+    rows::list(db, sql, params, read)
 }
 
 /// Adds a grant.
@@ -230,16 +223,12 @@ pub(crate) fn each(
     db: &Connection,
     mut take: impl FnMut(Grant) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let mut statement = db.prepare(DUMP)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        take(read(row)?)?;
-    }
-    Ok(())
+    rows::each(db, DUMP, |row| take(read(row)?))
 }
 
 fn write(db: &Connection, sql: &str, grant: &Grant) -> Result<usize, Fault> {
     let audiences = audiences_text(&grant.audiences);
+    let origin = grant.origin.as_ref().map(origin_text);
     let previous = grant.refresh.previous.as_ref();
     Ok(db.prepare_cached(sql)?.execute(params![
         grant.tenant.as_str(),
@@ -259,61 +248,72 @@ fn write(db: &Connection, sql: &str, grant: &Grant) -> Result<usize, Fault> {
         previous.map(|previous| previous.sealed_successor.as_slice()),
         grant.ended.map(|end| micros(end.at)),
         grant.ended.map(|end| reason_text(end.why)),
-        checksum(grant, &audiences),
-        grant.origin.as_ref().map(origin_text),
+        origin,
+        checksum(grant, &audiences, origin.as_deref()),
     ])?)
 }
 
 fn read(row: &Row<'_>) -> Result<Grant, Fault> {
-    let grant = Grant {
-        tenant: column::tenant(row)?,
-        id: column::id(row, "id")?,
-        client: column::parsed(row, "client", ClientId::parse)?,
-        user: column::id(row, "user")?,
-        realm: column::parsed(row, "realm", RealmName::parse)?,
-        scopes: column::parsed(row, "scopes", Scopes::parse)?,
-        audiences: column::parsed(row, "audiences", |text| serde_json::from_str(text))?,
-        created: column::time(row, "created")?,
-        expires: column::time(row, "expires")?,
-        refresh: RefreshState {
-            generation: row.get("generation")?,
-            digest: SecretDigest::from_bytes(row.get("digest")?),
-            idle_expires: column::time(row, "idle_expires")?,
-            previous: previous(row)?,
-        },
-        ended: end_of(row)?,
-        origin: origin(row)?,
+    let mut columns = Columns::of(row);
+    let (tenant, id) = (columns.tenant()?, columns.id("id")?);
+    let client = columns.parsed("client", ClientId::parse)?;
+    let (user, realm) = (columns.id("user")?, columns.parsed("realm", RealmName::parse)?);
+    let scopes = columns.parsed("scopes", Scopes::parse)?;
+    let audiences = columns.text("audiences")?;
+    let (created, expires) = (columns.time("created")?, columns.time("expires")?);
+    let refresh = RefreshState {
+        generation: columns.get("generation")?,
+        digest: SecretDigest::from_bytes(columns.get("digest")?),
+        idle_expires: columns.time("idle_expires")?,
+        previous: previous(&mut columns)?,
     };
-    column::verify(row, checksum(&grant, &audiences_text(&grant.audiences)), "a grant")?;
+    let ended = end_of(&mut columns)?;
+    let origin_text = columns.maybe_text("origin")?;
+    let origin = origin_text.map(serde_json::from_str::<GrantOrigin>).transpose();
+    let grant = Grant {
+        tenant,
+        id,
+        client,
+        user,
+        realm,
+        scopes,
+        audiences: serde_json::from_str(audiences).map_err(|_| corrupt("audiences"))?,
+        created,
+        expires,
+        refresh,
+        ended,
+        origin: origin.map_err(|_| corrupt("origin"))?,
+    };
+    columns.verify(checksum(&grant, audiences, origin_text), "a grant")?;
     Ok(grant)
 }
 
-fn previous(row: &Row<'_>) -> Result<Option<PreviousRefresh>, Fault> {
-    let Some(rotated) = column::maybe_time(row, "previous_rotated")? else { return Ok(None) };
+fn previous(columns: &mut Columns<'_>) -> Result<Option<PreviousRefresh>, Fault> {
+    let digest: Option<[u8; 32]> = columns.get("previous_digest")?;
+    let rotated = columns.maybe_time("previous_rotated")?;
+    let sealed: Option<Vec<u8>> = columns.get("previous_sealed")?;
+    let Some(rotated) = rotated else { return Ok(None) };
+    let digest = digest.ok_or_else(|| corrupt("previous_digest"))?;
     Ok(Some(PreviousRefresh {
-        digest: SecretDigest::from_bytes(row.get("previous_digest")?),
+        digest: SecretDigest::from_bytes(digest),
         rotated,
-        sealed_successor: row.get("previous_sealed")?,
+        sealed_successor: sealed.ok_or_else(|| corrupt("previous_sealed"))?,
     }))
 }
 
-fn origin(row: &Row<'_>) -> Result<Option<GrantOrigin>, Fault> {
-    let Some(text) = row.get::<_, Option<String>>("origin")? else { return Ok(None) };
-    serde_json::from_str(&text).map(Some).map_err(|_| corrupt("origin"))
+fn end_of(columns: &mut Columns<'_>) -> Result<Option<GrantEnd>, Fault> {
+    let (at, why) = (columns.maybe_time("ended_at")?, columns.maybe_text("ended_why")?);
+    let Some(at) = at else { return Ok(None) };
+    let why = match why {
+        Some("revoked") => EndReason::Revoked,
+        Some("reuse") => EndReason::Reuse,
+        _ => return Err(corrupt("ended_why")),
+    };
+    Ok(Some(GrantEnd { at, why }))
 }
 
 fn origin_text(origin: &GrantOrigin) -> String {
     serde_json::to_string(origin).expect("an origin has string keys only")
-}
-
-fn end_of(row: &Row<'_>) -> Result<Option<GrantEnd>, Fault> {
-    let Some(at) = column::maybe_time(row, "ended_at")? else { return Ok(None) };
-    let why = column::parsed(row, "ended_why", |text| match text {
-        "revoked" => Ok(EndReason::Revoked),
-        "reuse" => Ok(EndReason::Reuse),
-        _ => Err(()),
-    })?;
-    Ok(Some(GrantEnd { at, why }))
 }
 
 const fn reason_text(why: EndReason) -> &'static str {
@@ -327,7 +327,8 @@ fn audiences_text(audiences: &[String]) -> String {
     serde_json::to_string(audiences).expect("a list of texts")
 }
 
-fn checksum(grant: &Grant, audiences: &str) -> [u8; 8] {
+/// Over the texts as they are kept, so that nothing is written anew to be compared.
+fn checksum(grant: &Grant, audiences: &str, origin: Option<&str>) -> [u8; 8] {
     let mut sum = Checksum::default()
         .text(grant.tenant.as_str())
         .bytes(&grant.id.bytes())
@@ -352,8 +353,8 @@ fn checksum(grant: &Grant, audiences: &str) -> [u8; 8] {
     if let Some(end) = grant.ended {
         sum = sum.number(micros(end.at)).text(reason_text(end.why));
     }
-    if let Some(origin) = &grant.origin {
-        sum = sum.text(&origin_text(origin));
+    if let Some(origin) = origin {
+        sum = sum.text(origin);
     }
     sum.finish()
 }

@@ -57,6 +57,7 @@ mod outbox;
 mod queue;
 mod reader;
 mod revocations;
+mod rows;
 mod schema;
 mod sessions;
 mod single_use;

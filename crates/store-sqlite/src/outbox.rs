@@ -5,8 +5,9 @@ use grantor_store::StoreError;
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
-use crate::column::{self, Checksum, micros};
+use crate::column::{Checksum, Columns, micros};
 use crate::fault::Fault;
+use crate::rows;
 
 macro_rules! select {
     ($rest:literal) => {
@@ -83,12 +84,7 @@ pub(crate) fn take(
     until: Timestamp,
     limit: i64,
 ) -> Result<Vec<Notice>, Fault> {
-    let mut statement = db.prepare_cached(DUE)?;
-    let mut rows = statement.query([micros(now), limit])?;
-    let mut taken = Vec::new();
-    while let Some(row) = rows.next()? {
-        taken.push(read(row)?);
-    }
+    let mut taken = rows::list(db, DUE, [micros(now), limit], read)?;
     for notice in &mut taken {
         (notice.due, notice.tries) = (until, notice.tries.saturating_add(1));
         db.prepare_cached(TAKE)?.execute(params![notice.id, micros(until), notice.tries])?;
@@ -106,27 +102,18 @@ pub(crate) fn each(
     db: &Connection,
     mut take: impl FnMut(Notice) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let mut statement = db.prepare(DUMP)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        take(read(row)?)?;
-    }
-    Ok(())
+    rows::each(db, DUMP, |row| take(read(row)?))
 }
 
 fn read(row: &Row<'_>) -> Result<Notice, Fault> {
-    let body: String = row.get("body")?;
+    let mut columns = Columns::of(row);
+    let (tenant, id) = (columns.tenant()?, columns.get("id")?);
+    let (due, expires) = (columns.time("due")?, columns.time("expires")?);
+    let (tries, body) = (columns.get("tries")?, columns.get::<String>("body")?);
     let message: Message = serde_json::from_str(&body)
         .map_err(|error| StoreError::Corrupt(format!("a message does not read: {error}")))?;
-    let notice = Notice {
-        tenant: column::tenant(row)?,
-        id: row.get("id")?,
-        due: column::time(row, "due")?,
-        expires: column::time(row, "expires")?,
-        tries: row.get("tries")?,
-        message,
-    };
-    column::verify(row, checksum(&notice, &body), "a message")?;
+    let notice = Notice { tenant, id, due, expires, tries, message };
+    columns.verify(checksum(&notice, &body), "a message")?;
     Ok(notice)
 }
 

@@ -2,7 +2,6 @@
 //! for long reads, on threads that may block.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use grantor_store::StoreError;
@@ -17,8 +16,9 @@ pub(crate) const SHORT_PAGE: usize = 128;
 /// How many long reads run at once; more of them wait.
 const LONG_READS: usize = 4;
 
-/// The cache of one reading connection, in KiB (negative, as SQLite wants it).
-const CACHE_KIB: i64 = -4_096;
+/// The cache of one reading connection, in KiB (negative, as SQLite wants it). It is good until the
+/// next commit only, so more would rarely be used.
+const CACHE_KIB: i64 = -1_024;
 
 /// How many statements a connection keeps prepared: all there are.
 pub(crate) const STATEMENTS: usize = 256;
@@ -27,7 +27,6 @@ pub(crate) const STATEMENTS: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Readers {
     point: Vec<Mutex<Connection>>,
-    next: AtomicUsize,
     long: Arc<LongReaders>,
 }
 
@@ -44,7 +43,6 @@ impl Readers {
         let point = (0..count.max(1)).map(|_| connect(&path).map(Mutex::new));
         Ok(Self {
             point: point.collect::<Result<_, _>>()?,
-            next: AtomicUsize::new(0),
             long: Arc::new(LongReaders {
                 path,
                 idle: Mutex::new(Vec::new()),
@@ -61,18 +59,18 @@ impl Readers {
         Ok(read(&self.lock())?)
     }
 
+    /// The first that is free: what it has cached is most likely to be what is wanted, and the others
+    /// take no memory before they are needed.
     fn lock(&self) -> MutexGuard<'_, Connection> {
-        let start = self.next.fetch_add(1, Ordering::Relaxed);
-        let count = self.point.len();
-        for i in 0..count {
-            match self.point[start.wrapping_add(i) % count].try_lock() {
+        for connection in &self.point {
+            match connection.try_lock() {
                 Ok(connection) => return connection,
                 Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => (),
             }
         }
         // All are busy with reads of some microseconds each.
-        self.point[start % count].lock().unwrap_or_else(PoisonError::into_inner)
+        self.point[0].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads much, on a thread that may block.

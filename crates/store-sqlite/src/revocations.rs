@@ -6,8 +6,9 @@ use grantor_store::Changed;
 use rusqlite::{Connection, Row, params};
 
 use crate::changes;
-use crate::column::{self, Checksum, micros};
+use crate::column::{Checksum, Columns, micros};
 use crate::fault::Fault;
+use crate::rows;
 
 macro_rules! columns {
     () => {
@@ -59,14 +60,8 @@ pub(crate) fn after(
     after: i64,
     limit: usize,
 ) -> Result<Vec<(i64, Revocation)>, Fault> {
-    let mut statement = db.prepare_cached(AFTER)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut rows = statement.query(params![tenant.as_str(), after, limit])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push((row.get("seq")?, read(row)?));
-    }
-    Ok(found)
+    rows::list(db, AFTER, params![tenant.as_str(), after, limit], read)
 }
 
 /// Deletes revocations that can match no living token since `over`.
@@ -79,12 +74,10 @@ pub(crate) fn each(
     db: &Connection,
     mut take: impl FnMut(i64, Revocation) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let mut statement = db.prepare(DUMP)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        take(row.get("seq")?, read(row)?)?;
-    }
-    Ok(())
+    rows::each(db, DUMP, |row| {
+        let (seq, revocation) = read(row)?;
+        take(seq, revocation)
+    })
 }
 
 /// Writes a revocation as it was dumped.
@@ -102,17 +95,19 @@ pub(crate) fn load(db: &Connection, seq: i64, revocation: &Revocation) -> Result
     Ok(())
 }
 
-fn read(row: &Row<'_>) -> Result<Revocation, Fault> {
+fn read(row: &Row<'_>) -> Result<(i64, Revocation), Fault> {
+    let mut columns = Columns::of(row);
+    let seq = columns.get("seq")?;
     let revocation = Revocation {
-        tenant: column::tenant(row)?,
-        target: column::parsed(row, "target", |text| serde_json::from_str(text))?,
-        issued_before: row.get("issued_before")?,
-        revoked: column::time(row, "revoked")?,
-        until: column::time(row, "until")?,
+        tenant: columns.tenant()?,
+        target: columns.parsed("target", |text| serde_json::from_str(text))?,
+        issued_before: columns.get("issued_before")?,
+        revoked: columns.time("revoked")?,
+        until: columns.time("until")?,
     };
     let expected = checksum(&revocation, &target_text(&revocation));
-    column::verify(row, expected, "a revocation")?;
-    Ok(revocation)
+    columns.verify(expected, "a revocation")?;
+    Ok((seq, revocation))
 }
 
 fn target_text(revocation: &Revocation) -> String {

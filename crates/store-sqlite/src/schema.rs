@@ -20,8 +20,9 @@ mod embedded {
 /// a second.
 const WHOLE_CHECK_BYTES: u64 = 64 << 20;
 
-/// The cache of the writer, in KiB (negative, as SQLite wants it).
-const CACHE_KIB: i64 = -65_536;
+/// The cache of the writer, in KiB (negative, as SQLite wants it): the upper levels of the indexes of
+/// ten million grants. What else is used often is in the cache of the operating system.
+const CACHE_KIB: i64 = -8_192;
 
 /// The log file is cut back to this when it starts over.
 const LOG_BYTES: i64 = 64 << 20;

@@ -7,13 +7,14 @@ use grantor_store::SessionQuery;
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, ToSql, params};
 
-use crate::column::{self, Checksum, micros};
+use crate::column::{Checksum, Columns, micros};
 use crate::fault::{Fault, corrupt};
+use crate::rows;
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT tenant, id, \"user\", expires, ended_at, body, checksum FROM sessions",
+            "SELECT tenant, id, \"user\", ended_at, body, checksum FROM sessions",
             $rest
         )
     };
@@ -61,9 +62,7 @@ pub(crate) fn find(
     tenant: &TenantName,
     id: SessionId,
 ) -> Result<Option<Session>, Fault> {
-    let mut statement = db.prepare_cached(BY_ID)?;
-    let mut rows = statement.query(params![tenant.as_str(), id.bytes()])?;
-    rows.next()?.map(read).transpose()
+    rows::first(db, BY_ID, params![tenant.as_str(), id.bytes()], read)
 }
 
 /// Lists sessions, newest first.
@@ -76,13 +75,7 @@ pub(crate) fn page(db: &Connection, query: &SessionQuery) -> Result<Vec<Session>
 }
 
 fn list(db: &Connection, sql: &str, params: &[&dyn ToSql]) -> Result<Vec<Session>, Fault> {
-    let mut statement = db.prepare_cached(sql)?;
-    let mut rows = statement.query(params)?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(read(row)?);
-    }
-    Ok(found)
+    rows::list(db, sql, params, read)
 }
 
 /// Adds or replaces a session.
@@ -127,12 +120,7 @@ pub(crate) fn each(
     db: &Connection,
     mut take: impl FnMut(Session) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let mut statement = db.prepare(DUMP)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        take(read(row)?)?;
-    }
-    Ok(())
+    rows::each(db, DUMP, |row| take(read(row)?))
 }
 
 /// The end is a column: ending many needs no look at what else they are.
@@ -142,17 +130,15 @@ fn body_of(session: &Session) -> String {
 }
 
 fn read(row: &Row<'_>) -> Result<Session, Fault> {
-    let mut session: Session =
-        column::parsed(row, "body", |text| serde_json::from_str::<Session>(text))?;
-    session.ended = column::maybe_time(row, "ended_at")?;
-    let same = session.tenant == column::tenant(row)?
-        && session.id == column::id(row, "id")?
-        && session.user == column::id(row, "user")?;
-    if !same {
+    let mut columns = Columns::of(row);
+    let (tenant, id, user) = (columns.tenant()?, columns.id("id")?, columns.id("user")?);
+    let (ended, body) = (columns.maybe_time("ended_at")?, columns.text("body")?);
+    let session: Session = serde_json::from_str(body).map_err(|_| corrupt("body"))?;
+    if (&session.tenant, session.id, session.user) != (&tenant, id, user) {
         return Err(corrupt("body"));
     }
-    let body = row.get_ref("body")?.as_str().map_err(|_| corrupt("body"))?;
-    column::verify(row, checksum(&session, body), "a session")?;
+    let session = Session { ended, ..session };
+    columns.verify(checksum(&session, body), "a session")?;
     Ok(session)
 }
 

@@ -7,8 +7,9 @@ use grantor_store::StoreError;
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
-use crate::column::{self, Checksum, micros};
+use crate::column::{Checksum, Columns, micros};
 use crate::fault::Fault;
+use crate::rows;
 
 const FIND: &str = "
     SELECT tenant, kind, id, digest, expires, spent, body, checksum FROM single_use
@@ -45,9 +46,7 @@ pub(crate) fn find(
     kind: SingleUseKind,
     id: &[u8; 16],
 ) -> Result<Option<SingleUse>, Fault> {
-    let mut statement = db.prepare_cached(FIND)?;
-    let mut rows = statement.query(params![tenant.as_str(), kind.as_str(), id])?;
-    rows.next()?.map(read).transpose()
+    rows::first(db, FIND, params![tenant.as_str(), kind.as_str(), id], read)
 }
 
 /// Adds a value.
@@ -87,26 +86,22 @@ pub(crate) fn each(
     db: &Connection,
     mut take: impl FnMut(SingleUse) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let mut statement = db.prepare(DUMP)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        take(read(row)?)?;
-    }
-    Ok(())
+    rows::each(db, DUMP, |row| take(read(row)?))
 }
 
 fn read(row: &Row<'_>) -> Result<SingleUse, Fault> {
     let kind = |text: &str| SingleUseKind::ALL.into_iter().find(|k| k.as_str() == text).ok_or(());
+    let mut columns = Columns::of(row);
     let value = SingleUse {
-        tenant: column::tenant(row)?,
-        kind: column::parsed(row, "kind", kind)?,
-        id: row.get("id")?,
-        digest: SecretDigest::from_bytes(row.get("digest")?),
-        expires: column::time(row, "expires")?,
-        spent: column::maybe_time(row, "spent")?,
-        body: row.get("body")?,
+        tenant: columns.tenant()?,
+        kind: columns.parsed("kind", kind)?,
+        id: columns.get("id")?,
+        digest: SecretDigest::from_bytes(columns.get("digest")?),
+        expires: columns.time("expires")?,
+        spent: columns.maybe_time("spent")?,
+        body: columns.get("body")?,
     };
-    column::verify(row, checksum(&value), "a single-use value")?;
+    columns.verify(checksum(&value), "a single-use value")?;
     Ok(value)
 }
 

@@ -7,6 +7,7 @@ use rusqlite::{Connection, params};
 
 use crate::column::micros;
 use crate::fault::Fault;
+use crate::rows;
 
 const FIND: &str = "SELECT 1 FROM used WHERE kind = ?1 AND value = ?2";
 
@@ -56,10 +57,5 @@ pub(crate) fn each(
     db: &Connection,
     mut take: impl FnMut(String, [u8; 32], i64) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let mut statement = db.prepare(DUMP)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        take(row.get("kind")?, row.get("value")?, row.get("until")?)?;
-    }
-    Ok(())
+    rows::each(db, DUMP, |row| take(row.get(0)?, row.get(1)?, row.get(2)?))
 }
