@@ -23,7 +23,7 @@ use crate::consent::ConsentStatus;
 
 pub use explain::{ExplainedStep, Explanation, explain};
 pub use facts::{Facts, GrantFacts, SubjectFacts};
-pub use record::{CommonFacts, RecordedDecision, RecordedFacts};
+pub use record::{CommonFacts, LIKE, RecordedDecision, RecordedFacts, complete};
 pub use scopes::asked;
 
 /// What is asked for.

@@ -5,7 +5,8 @@
 //! never waits for it. Every change of state, by contrast, is audited in its own transaction.
 //!
 //! Of equal decisions in one batch the first is kept with its record; of the others their ids are. Of
-//! those that differ in person or grant only, what they have in common is kept with the first.
+//! those that differ in person or grant only, what they have in common is kept with the first, and of
+//! the others no more than what they do not share with it.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -178,7 +179,7 @@ fn batches(events: &[IssueEvent]) -> Effects {
 fn rendered(batch: &[&IssueEvent]) -> Vec<Repeated> {
     let mut seen: HashMap<Same<'_>, usize> = HashMap::new();
     let mut last: Option<(Same<'_>, usize)> = None;
-    let mut whole: HashMap<_, DecisionId> = HashMap::new();
+    let mut whole: HashMap<_, (DecisionId, &RecordedDecision)> = HashMap::new();
     let mut rendered: Vec<Repeated> = Vec::new();
     for event in batch {
         let (detail, written) = match &event.why {
@@ -196,9 +197,12 @@ fn rendered(batch: &[&IssueEvent]) -> Vec<Repeated> {
                     continue;
                 }
                 let decision = match whole.entry(Arc::as_ptr(record.common())) {
-                    Entry::Occupied(of) => written(&record.brief(*of.get())),
+                    Entry::Occupied(of) => {
+                        let (id, other) = *of.get();
+                        written(&record.brief(id, other))
+                    }
                     Entry::Vacant(place) => {
-                        place.insert(event.id);
+                        place.insert((event.id, record));
                         written(record)
                     }
                 };

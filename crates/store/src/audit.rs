@@ -4,9 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use grantor_domain::audit::AuditEvent;
+use grantor_domain::decision;
 use grantor_oauth_types::id::{DecisionId, UserId};
 use grantor_oauth_types::name::TenantName;
 use jiff::Timestamp;
+use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, Value};
 
@@ -126,17 +128,31 @@ impl PartialEq for Repeated {
 
 impl Serialize for Repeated {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Written<'a> {
-            #[serde(flatten)]
-            event: &'a AuditEvent,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            detail: Option<&'a RawValue>,
-            #[serde(skip_serializing_if = "<[_]>::is_empty")]
-            again: &'a [DecisionId],
+        // An `AuditEvent` and more, written out: flattening costs as much again.
+        let AuditEvent { id, tenant, at, kind, outcome, actor, subject, address, detail } =
+            &self.event;
+        let mut written = serializer.serialize_map(None)?;
+        written.serialize_entry("id", id)?;
+        written.serialize_entry("tenant", tenant)?;
+        written.serialize_entry("at", at)?;
+        written.serialize_entry("kind", kind)?;
+        written.serialize_entry("outcome", outcome)?;
+        written.serialize_entry("actor", actor)?;
+        if let Some(subject) = subject {
+            written.serialize_entry("subject", subject)?;
         }
-        Written { event: &self.event, detail: self.written.as_deref(), again: &self.again }
-            .serialize(serializer)
+        if let Some(address) = address {
+            written.serialize_entry("address", address)?;
+        }
+        match &self.written {
+            Some(detail) => written.serialize_entry("detail", detail)?,
+            None if detail.is_null() => (),
+            None => written.serialize_entry("detail", detail)?,
+        }
+        if !self.again.is_empty() {
+            written.serialize_entry("again", &self.again)?;
+        }
+        written.end()
     }
 }
 
@@ -174,29 +190,23 @@ fn expanded(batch: impl IntoIterator<Item = Repeated>) -> Vec<AuditEvent> {
     events
 }
 
-/// Facts that a decision has in common with an earlier one are written with that one only
-/// (`common_with`): puts them in where they are missing.
+/// What a decision shares with another one of the row is written with that one only: puts it in where
+/// it is missing.
 fn fill_in(events: &mut [AuditEvent]) {
-    const FACTS: &str = "/decision/facts";
-    let named = |event: &AuditEvent| {
-        let named = event.detail.pointer(FACTS)?.get("common_with")?;
-        DecisionId::deserialize(named).ok()
+    let record = |event: &AuditEvent| Some(event.detail.get("decision")?.as_object()?.clone());
+    let like = |event: &AuditEvent| {
+        DecisionId::deserialize(event.detail.get("decision")?.get(decision::LIKE)?).ok()
     };
-    let wanted: Vec<Option<DecisionId>> = events.iter().map(named).collect();
+    let wanted: Vec<Option<DecisionId>> = events.iter().map(like).collect();
     let mut whole = HashMap::new();
     for event in events.iter().filter(|event| wanted.contains(&Some(event.id))) {
-        whole.insert(event.id, event.detail.pointer(FACTS).cloned());
+        whole.extend(record(event).map(|record| (event.id, record)));
     }
     for (event, wanted) in events.iter_mut().zip(wanted) {
-        let Some(Some(Value::Object(whole))) = wanted.and_then(|id| whole.get(&id)) else {
-            continue;
-        };
-        if let Some(Value::Object(brief)) = event.detail.pointer_mut(FACTS) {
-            brief.remove("common_with");
-            for (name, fact) in whole {
-                brief.entry(name).or_insert_with(|| fact.clone());
-            }
-        }
+        let whole = wanted.and_then(|id| whole.get(&id));
+        let brief = event.detail.get_mut("decision").and_then(Value::as_object_mut);
+        let (Some(whole), Some(brief)) = (whole, brief) else { continue };
+        decision::complete(brief, whole);
     }
 }
 
@@ -361,18 +371,20 @@ mod tests {
 
         // Facts in common are written once, and told with each.
         let detail = |text: &str| Some(RawValue::from_string(text.to_owned()).unwrap().into());
-        let common_with = format!(
-            r#"{{"decision":{{"facts":{{"common_with":"{}","grant":2}}}}}}"#,
+        let like = format!(
+            r#"{{"decision":{{"like":"{}","facts":{{"grant":2}},"until":null}}}}"#,
             event("a", 1_000, 1).id
         );
-        let whole = detail(r#"{"decision":{"facts":{"tenant":"t","grant":1}}}"#);
-        let first = Repeated { event: event("a", 1_000, 1), written: whole, again: vec![] };
-        let brief = detail(&common_with);
+        let whole = r#"{"decision":{"ask":"?","facts":{"tenant":"t","grant":1},"until":3}}"#;
+        let first =
+            Repeated { event: event("a", 1_000, 1), written: detail(whole), again: vec![] };
+        let brief = detail(&like);
         let second = Repeated { event: event("a", 1_001, 1), written: brief, again: vec![] };
         let rows = AuditEntry::batches(&[first, second]);
         let told = events_of(&rows[0].body).unwrap();
-        let facts = serde_json::json!({ "tenant": "t", "grant": 2 });
-        assert_eq!(told[1].detail["decision"]["facts"], facts);
+        let record = serde_json::json!({
+            "ask": "?", "facts": { "tenant": "t", "grant": 2 }, "until": null });
+        assert_eq!(told[1].detail["decision"], record);
 
         // During an outage events wait, and the first and the last may lie far apart.
         let again = vec![id(1_000_000)];

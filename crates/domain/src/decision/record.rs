@@ -8,6 +8,7 @@ use grantor_oauth_types::name::{ApplicationId, ClientId, RealmName, ResourceType
 use grantor_oauth_types::scope::{ScopeToken, Scopes};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{Ask, Decision, Facts, GrantFacts, Rule, SubjectFacts, decide, scopes};
 use crate::application::Application;
@@ -62,21 +63,33 @@ pub struct CommonFacts {
     resource_types: Vec<ResourceType>,
 }
 
-/// A record whose [`CommonFacts`] are those of another one, and are not said again.
+/// A record that says only what it does not share with another one. A member that is missing is as it
+/// is there; one that is there and empty is written as `null`.
 #[derive(Debug, Serialize)]
 struct Brief<'a> {
-    ask: &'a Ask,
-    facts: BriefFacts<'a>,
-    decision: &'a Decision,
+    like: DecisionId,
     #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<Timestamp>,
+    ask: Option<&'a Ask>,
+    #[serde(skip_serializing_if = "BriefFacts::is_nothing")]
+    facts: BriefFacts<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision: Option<&'a Decision>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Option<Timestamp>>,
 }
 
 #[derive(Debug, Serialize)]
 struct BriefFacts<'a> {
-    common_with: DecisionId,
-    subject: Option<&'a RecordedSubject>,
-    grant: Option<&'a RecordedGrant>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a Option<RecordedSubject>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant: Option<&'a Option<RecordedGrant>>,
+}
+
+impl BriefFacts<'_> {
+    fn is_nothing(&self) -> bool {
+        self.subject.is_none() && self.grant.is_none()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,15 +138,21 @@ impl RecordedDecision {
         &self.facts.common
     }
 
-    /// This record without what it shares with that of another decision, which has it whole. Whoever
-    /// reads it puts in the facts that are missing from there.
-    pub fn brief(&self, common_with: DecisionId) -> impl Serialize {
+    /// This record without what it shares with `other`, the record of the decision `like`, which has
+    /// the same [`CommonFacts`]. Whoever reads it lets [`complete`] put in what is missing.
+    pub fn brief(&self, like: DecisionId, other: &Self) -> impl Serialize {
+        let (facts, known) = (&self.facts, &other.facts);
         let facts = BriefFacts {
-            common_with,
-            subject: self.facts.subject.as_ref(),
-            grant: self.facts.grant.as_ref(),
+            subject: new(&facts.subject, &known.subject),
+            grant: new(&facts.grant, &known.grant),
         };
-        Brief { ask: &self.ask, facts, decision: &self.decision, until: self.until }
+        Brief {
+            like,
+            ask: new(&self.ask, &other.ask),
+            facts,
+            decision: new(&self.decision, &other.decision),
+            until: new(&self.until, &other.until).copied(),
+        }
     }
 
     /// Decides again on what was known then: the same answer, unless the rules have changed.
@@ -155,6 +174,25 @@ impl RecordedDecision {
     pub fn holds_until(&self) -> Option<Timestamp> {
         self.until
     }
+}
+
+/// The member of a brief record that names the decision whose record has what is missing.
+pub const LIKE: &str = "like";
+
+/// Puts into a brief record what is missing of it in `whole`, the record that it is like: both as they
+/// are kept.
+pub fn complete(brief: &mut Map<String, Value>, whole: &Map<String, Value>) {
+    let fill = |brief: &mut Map<String, Value>, whole: &Map<String, Value>| {
+        for (name, member) in whole {
+            brief.entry(name).or_insert_with(|| member.clone());
+        }
+    };
+    brief.remove(LIKE);
+    let facts = (brief.get_mut("facts"), whole.get("facts"));
+    if let (Some(Value::Object(facts)), Some(Value::Object(known))) = facts {
+        fill(facts, known);
+    }
+    fill(brief, whole);
 }
 
 impl CommonFacts {
@@ -181,6 +219,11 @@ impl CommonFacts {
             resource_types,
         }
     }
+}
+
+/// What is said, if it is not known.
+fn new<'a, T: PartialEq>(said: &'a T, known: &T) -> Option<&'a T> {
+    (said != known).then_some(said)
 }
 
 /// The assignments of these scopes.

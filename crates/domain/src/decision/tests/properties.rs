@@ -7,7 +7,7 @@ use proptest::sample::{select, subsequence};
 use super::Case;
 use crate::assignment::{Assignment, Principal};
 use crate::consent::{Consent, ConsentStatus};
-use crate::decision::{Outcome, RecordedDecision};
+use crate::decision::{Outcome, RecordedDecision, complete};
 use crate::example::*;
 use crate::scope::{GrantRule, Scope};
 
@@ -222,6 +222,38 @@ fn all_but(scopes: &Scopes, gone: &ScopeToken) -> Scopes {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn a_brief_record_with_what_it_leaves_out_is_the_whole_record(
+        case in some_case(),
+        other in (any::<bool>(), any::<bool>(), any::<bool>(), some_resource(), some_consents()),
+    ) {
+        let mut like = case.clone();
+        let (another_user, no_subject, another_end, resource, consents) = other;
+        like.ask.resource = resource;
+        if let Some(subject) = &mut like.subject {
+            subject.consents = consents;
+            subject.user.id = user_id(if another_user { 2 } else { 1 });
+        }
+        if no_subject {
+            like.subject = None;
+        }
+        if let Some(grant) = like.grant.as_mut().filter(|_| another_end) {
+            grant.expires = at(NOW + 9);
+        }
+        let (record, like) = (case.record(), like.record());
+        prop_assert_eq!(record.common(), like.common(), "both are of one client and its scopes");
+        let kept = |record: serde_json::Value| match record {
+            serde_json::Value::Object(record) => record,
+            other => panic!("{other}"),
+        };
+        let id = grantor_oauth_types::id::DecisionId::new(1, [1; 10]);
+        let mut brief = kept(serde_json::to_value(record.brief(id, &like)).unwrap());
+        let whole = kept(serde_json::to_value(&like).unwrap());
+        complete(&mut brief, &whole);
+        let read: RecordedDecision = serde_json::from_value(brief.into()).unwrap();
+        prop_assert_eq!(read, record);
+    }
 
     #[test]
     fn nothing_is_granted_beyond_client_catalogue_grant_and_evidence(case in some_case()) {
