@@ -168,8 +168,7 @@ async fn connection<S>(
     let alarm = Alarm::new(HEADER_TIMEOUT);
     let limits = alarm.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let (desk, alarm, other) = (Arc::clone(&desk), alarm.clone(), other.clone());
-        async move { Ok::<_, Infallible>(answer(&desk, &alarm, request, other).await) }
+        answer(Arc::clone(&desk), alarm.clone(), request, other.clone())
     });
     let mut builder = Builder::new(TokioExecutor::new());
     // hyper reads no more than 100 header fields by itself (SEC-007).
@@ -204,13 +203,13 @@ fn too_long<B>(request: &Request<B>) -> Option<Response<Body>> {
 }
 
 async fn answer(
-    desk: &Desk,
-    alarm: &Alarm,
+    desk: Arc<Desk>,
+    alarm: Alarm,
     mut request: Request<Incoming>,
     other: OtherEnd,
-) -> Response<Body> {
+) -> Result<Response<Body>, Infallible> {
     if let Some(refusal) = too_long(&request) {
-        return refusal;
+        return Ok(refusal);
     }
     let OtherEnd { peer, certificate } = other;
     let admitted = match desk.face {
@@ -218,24 +217,28 @@ async fn answer(
         Face::Public | Face::MutualTls => {
             match tenancy::admit(&desk.app, &mut request, peer, certificate, desk.face) {
                 Ok(admitted) => Some(admitted),
-                Err(refusal) => return *refusal,
+                Err(refusal) => return Ok(*refusal),
             }
         }
     };
     let limit = match request.version() {
         // Streams are tasks of their own, and each waits for a timer of its own.
         Version::HTTP_2 => None,
-        _ => Some(alarm),
+        _ => Some(&alarm),
     };
     // Pages come to the public face only.
     let public = admitted.as_ref().filter(|_| desk.face == Face::Public);
     let cross = public.and_then(|here| CrossOrigin::of(&here.tenant, &request));
     let mut response = match cross.as_ref().and_then(CrossOrigin::preflighted) {
         Some(preflighted) => preflighted,
-        None => match guarded(|| Limit::of(limit), handled(desk, admitted, request)).await {
-            Ok(response) => response,
-            Err(why) => unanswered(&desk.app, &why),
-        },
+        None => {
+            // In a box: whatever it is on the way is moved several times.
+            let handled = Box::pin(handled(&desk, admitted, request));
+            match guarded(|| Limit::of(limit), handled).await {
+                Ok(response) => response,
+                Err(why) => unanswered(&desk.app, &why),
+            }
+        }
     };
     if let Some(cross) = cross {
         cross.admit(&mut response);
@@ -243,7 +246,7 @@ async fn answer(
     let nosniff = HeaderValue::from_static("nosniff");
     response.headers_mut().entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(nosniff);
     desk.app.metrics.answered(response.status());
-    response
+    Ok(response)
 }
 
 /// Hands a request on: to an endpoint that takes it whole, or to the router.
@@ -271,7 +274,7 @@ async fn handled(
     }
     let managed = request.uri().path().starts_with(api::BASE);
     let request = request.map(|body| Body::new(Limited::new(body, longest)));
-    match desk.router.clone().oneshot(request).await {
+    match Box::pin(desk.router.clone().oneshot(request)).await {
         Ok(response) => in_our_words(response, managed),
         Err(never) => match never {},
     }
