@@ -10,10 +10,10 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use grantor_testkit::TestBrowser;
 use serde_json::json;
 
-use crate::floors::{Crypto, Stored};
+use crate::floors::{Bare, Measured, ROUNDS, Stored, Work};
 use crate::load::{self, CONNECTIONS};
 use crate::process::cpu;
-use crate::scenarios::{cost, print, row, say, store_alone};
+use crate::scenarios::{print, row, say, stored};
 use crate::world::{Admin, Basic, World};
 
 const CALLBACK: &str = "https://shop.example/cb";
@@ -27,19 +27,18 @@ const PAGE_BYTES: usize = 30 * 1024;
 pub(crate) async fn run(
     world: &World,
     admin: &Admin,
-    bare: Duration,
-    crypto: &Crypto,
+    bare: &Bare,
     count: usize,
 ) -> anyhow::Result<()> {
-    let authorization = store_alone("normal", Stored::Authorization, CONNECTIONS).await?.cpu;
-    let redemption = store_alone("normal", Stored::Redemption, CONNECTIONS).await?.cpu;
+    let authorization = stored(Stored::Authorization, CONNECTIONS).await?;
+    let redemption = stored(Stored::Redemption, CONNECTIONS).await?;
     let user = admin.create("users", json!({ "realm": "customers", "name": "carla" })).await?;
     let id = user["id"].as_str().context("no id")?;
     let set = json!({ "password": PASSWORD });
     admin.create(&format!("users/{id}/password"), set).await?;
-    for (client, alg, named, id_token, goal) in [
-        ("shop-es256", "ES256", "ES256 + ES256", crypto.es256_sign, 50.0),
-        ("shop-rs256", "RS256", "ES256 + RS256", crypto.rs256_sign, 90.0),
+    for (client, alg, named, signing, goal) in [
+        ("shop-es256", "ES256", "ES256 + ES256", Work::Es256SignTwice, 50.0),
+        ("shop-rs256", "RS256", "ES256 + RS256", Work::Es256AndRs256Sign, 90.0),
     ] {
         let more = json!({ "grant_types": ["authorization_code"], "redirect_uris": [CALLBACK],
             "scopes": ["openid"], "default_scopes": ["openid"], "realms": ["customers"],
@@ -49,26 +48,34 @@ pub(crate) async fn run(
         let asked = authorize(world, client, &cookies);
         let codes = Arc::new(Mutex::new(Vec::with_capacity(count)));
         let keep = Arc::clone(&codes);
-        let before = cpu(world.server.pid)?;
-        load::run(&world.address, Arc::new(vec![asked]), count, move |_, answer| {
-            keep.lock().expect("nobody panics").extend(code_of(&answer.location));
-        })
-        .await?;
-        let each = cpu(world.server.pid)?.saturating_sub(before) / u32::try_from(count)?;
-        if alg == "ES256" {
-            let floor = bare + authorization;
-            let what = "authorize, live session, remembered consent";
-            print(&row(what, "bare + storage", floor, each, 40.0));
+        let mut authorized = Duration::MAX;
+        let pid = world.server.pid;
+        for _ in 0..ROUNDS {
+            let (keep, asked) = (Arc::clone(&keep), Arc::new(vec![asked.clone()]));
+            let before = cpu(pid)?;
+            load::run(&world.address, asked, count / ROUNDS, move |_, answer| {
+                keep.lock().expect("nobody panics").extend(code_of(&answer.location));
+            })
+            .await?;
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            let each = cpu(pid)?.saturating_sub(before) / u32::try_from(count / ROUNDS)?;
+            authorized = authorized.min(each);
         }
         let codes = std::mem::take(&mut *codes.lock().expect("nobody panics"));
-        if codes.len() != count {
+        if codes.len() < count / ROUNDS * ROUNDS {
             bail!("{} codes of {count} authorizations", codes.len());
         }
         let redeem: Vec<_> = codes.iter().map(|code| redeeming(world, &basic, code)).collect();
-        let floor = bare + redemption + crypto.es256_sign + id_token;
-        let each = cost(&world.address, world.server.pid, redeem, count).await?;
+        if alg == "ES256" {
+            let get = [world.get("/oauth2/jwks", None)];
+            let nothing = bare.beside(Work::Nothing, &world.address, pid, &get, 20_000).await?;
+            let what = "authorize, live session, remembered consent";
+            print(&row(what, "bare + storage", nothing.floor + authorization, authorized, 40.0));
+        }
+        let Measured { floor, cost } =
+            bare.beside(signing, &world.address, pid, &redeem, count).await?;
         let what = format!("code redemption with PKCE, {named}");
-        print(&row(&what, "bare + storage + 2 × sign", floor, each, goal));
+        print(&row(&what, "bare + storage + 2 × sign", floor + redemption, cost, goal));
     }
     Ok(())
 }

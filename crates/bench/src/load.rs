@@ -141,14 +141,14 @@ async fn receive(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result
     }
 }
 
-/// Rotates refresh tokens, each over a connection of its own, `count` times each. The first request
-/// of a token is made by `request`, and so is every further one of the token in the answer before.
+/// Rotates refresh tokens, each over a connection of its own, `count` times each; returns how long it
+/// took, and the tokens that are left. `request` makes the request of a token.
 pub(crate) async fn rotate(
     address: &str,
     tokens: Vec<String>,
     count: usize,
     request: impl Fn(&str) -> Vec<u8> + Clone + Send + 'static,
-) -> anyhow::Result<Duration> {
+) -> anyhow::Result<(Duration, Vec<String>)> {
     let _awake = Awake::start();
     let started = now();
     let mut chains = tokio::task::JoinSet::new();
@@ -162,13 +162,14 @@ pub(crate) async fn rotate(
                 let answer = receive(&mut stream, &mut buffer).await?;
                 token = member(&answer.body, "refresh_token")?;
             }
-            anyhow::Ok(())
+            anyhow::Ok(token)
         });
     }
+    let mut left = Vec::new();
     while let Some(chain) = chains.join_next().await {
-        chain??;
+        left.push(chain??);
     }
-    Ok(started.elapsed())
+    Ok((started.elapsed(), left))
 }
 
 /// A text member of a JSON answer.

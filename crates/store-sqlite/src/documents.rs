@@ -161,9 +161,8 @@ pub(crate) fn page(db: &Connection, query: &DocumentQuery) -> Result<Vec<StoredD
     let sql = sql(query.kind);
     let after = query.after.as_deref().unwrap_or_default();
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
-    let read_all = |sql: &str, params: &[&dyn ToSql]| {
-        rows::list(db, sql, params, |row| read(row, query.kind))
-    };
+    let read_all =
+        |sql: &str, params: &[&dyn ToSql]| rows::list(db, sql, params, |row| read(row, query.kind));
     match (&query.tenant, &query.parent) {
         (Some(tenant), None) => read_all(sql.page, params![tenant.as_str(), after, limit]),
         (Some(tenant), Some(parent)) => {

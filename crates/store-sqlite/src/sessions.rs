@@ -13,10 +13,7 @@ use crate::rows;
 
 macro_rules! select {
     ($rest:literal) => {
-        concat!(
-            "SELECT tenant, id, \"user\", ended_at, body, checksum FROM sessions",
-            $rest
-        )
+        concat!("SELECT tenant, id, \"user\", ended_at, body, checksum FROM sessions", $rest)
     };
 }
 

@@ -376,8 +376,7 @@ mod tests {
             event("a", 1_000, 1).id
         );
         let whole = r#"{"decision":{"ask":"?","facts":{"tenant":"t","grant":1},"until":3}}"#;
-        let first =
-            Repeated { event: event("a", 1_000, 1), written: detail(whole), again: vec![] };
+        let first = Repeated { event: event("a", 1_000, 1), written: detail(whole), again: vec![] };
         let brief = detail(&like);
         let second = Repeated { event: event("a", 1_001, 1), written: brief, again: vec![] };
         let rows = AuditEntry::batches(&[first, second]);

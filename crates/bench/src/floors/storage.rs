@@ -67,7 +67,9 @@ pub(crate) async fn alone(
             for turn in 0..each {
                 match what {
                     Stored::Rotation => rotate(&*store, &grant).await?,
-                    Stored::Authorization => authorize(&*store, &session, code(chain, turn)).await?,
+                    Stored::Authorization => {
+                        authorize(&*store, &session, code(chain, turn)).await?
+                    }
                     Stored::Redemption => redeem(&*store, &session, code(chain, turn)).await?,
                 }
             }

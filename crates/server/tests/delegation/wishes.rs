@@ -250,3 +250,57 @@ async fn trap_036_sec_026_pkce_that_nobody_asked_for_is_enforced_all_the_same() 
     }
     world.server.stop().await;
 }
+
+/// OIDC Registration §2: what a client registered stands where its request says nothing.
+#[tokio::test]
+async fn trap_088_what_is_registered_about_signing_in_is_obeyed() {
+    let world = World::new().await;
+    let browser = signed_in(&world, "anna").await;
+    let mut secrets = Vec::new();
+    for (id, authorization) in [
+        ("plain", json!({})),
+        ("impatient", json!({ "default_max_age": 60 })),
+        ("timed", json!({ "require_auth_time": true })),
+        ("content", json!({ "default_acr_values": ["1"] })),
+        ("demanding", json!({ "default_acr_values": ["2"] })),
+    ] {
+        let more = json!({ "id": id, "authorization": authorization, "consent_bypass": true });
+        let made = world.client(&with(shop(), &more)).await;
+        secrets.push((id, made["client_secret"].as_str().unwrap().to_owned()));
+    }
+    world.server.clock.advance(SignedDuration::from_secs(50));
+    for (waited, id, signs_in, has_time) in [
+        (0, "plain", false, false),
+        (0, "impatient", false, true),
+        (0, "timed", false, true),
+        (0, "content", false, false),
+        (20, "plain", false, false),
+        (20, "timed", false, true),
+        (0, "impatient", true, true),
+        (0, "impatient", false, true),
+    ] {
+        world.server.clock.advance(SignedDuration::from_secs(waited));
+        let mut seen = browser.open(&world.request(&[("client_id", id)])).await;
+        assert_eq!(seen.has("login-form"), signs_in, "{id}: {}", seen.text);
+        if signs_in {
+            seen = world.sign_in(&browser, &seen, "anna").await;
+        }
+        let secret = &secrets.iter().find(|(of, _)| *of == id).unwrap().1;
+        let bought = world.redeem_as(id, secret, &seen.answer()["code"]).await;
+        let claims = claims(bought.body["id_token"].as_str().unwrap());
+        assert_eq!(claims.get("auth_time").is_some(), has_time, "{id}: {claims}");
+        assert_eq!(claims["acr"], "1", "{id}");
+    }
+    // A request that says something is heard in its place.
+    for (id, more, signs_in) in
+        [("impatient", ("max_age", "1000"), false), ("demanding", ("acr_values", "1"), false)]
+    {
+        world.server.clock.advance(SignedDuration::from_secs(100));
+        let seen = browser.open(&world.request(&[("client_id", id), more])).await;
+        assert_eq!(seen.has("login-form"), signs_in, "{id}: {}", seen.text);
+        assert!(seen.answer().contains_key("code"), "{id}: {}", seen.text);
+    }
+    let seen = browser.open(&world.request(&[("client_id", "demanding")])).await;
+    assert_eq!(seen.answer()["error"], "unmet_authentication_requirements");
+    world.server.stop().await;
+}
