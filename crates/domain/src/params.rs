@@ -206,7 +206,8 @@ fn join(items: &[serde_json::Value]) -> Result<String, ParamError> {
 /// Strict: `%` must be followed by two hexadecimal digits, the result must be UTF-8 without NUL
 /// (SEC-016).
 pub(crate) fn decode(text: &[u8]) -> Result<String, ParamError> {
-    if !text.iter().any(|byte| matches!(byte, b'+' | b'%' | 0)) {
+    // Mostly there is nothing to decode. To look at every byte is faster than to stop at one.
+    if !text.iter().fold(false, |any, byte| any | matches!(byte, b'+' | b'%' | 0)) {
         return String::from_utf8(text.to_vec()).map_err(|_| ParamError::NotAForm);
     }
     let mut bytes = Vec::with_capacity(text.len());
