@@ -20,11 +20,6 @@ mod world;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use mimalloc::MiMalloc;
-
-/// As in the server, so that a floor has it too.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Measures the server against its floors.
 #[derive(Debug, Parser)]

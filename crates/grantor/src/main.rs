@@ -31,13 +31,8 @@ mod node;
 use std::process::ExitCode;
 
 use clap::Parser;
-use mimalloc::MiMalloc;
 
 use crate::commands::Command;
-
-/// A request allocates some hundred times; the allocator of the system spends twice as long on it.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// An access-control platform in one binary: authorization server, registries and tools.
 #[derive(Debug, Parser)]
