@@ -161,9 +161,9 @@ fn basic(header: &str) -> Option<(ClientId, PresentedSecret)> {
     let pair = String::from_utf8(BASE64_STANDARD.decode(value).ok()?).ok()?;
     let clean = |text: &str| !text.bytes().any(|byte| byte.is_ascii_control());
     let (id, raw) = pair.split_once(':').filter(|_| clean(&pair))?;
-    let id = ClientId::parse(&decode(id.as_bytes()).ok()?).ok()?;
+    let id = ClientId::parse(&decode(id).ok()?).ok()?;
     // A secret that is not form-encoded may fail to decode; it can only match as written then.
-    let decoded = decode(raw.as_bytes()).ok().filter(|secret| clean(secret));
+    let decoded = decode(raw).ok().filter(|secret| clean(secret));
     let method = ClientAuthMethod::ClientSecretBasic;
     // Mostly it is one and the same.
     let raw = (decoded.as_deref() != Some(raw)).then(|| raw.to_owned());

@@ -73,16 +73,15 @@ impl Params {
 
     /// Reads more parameters into the same set: a name in both places is sent twice (SEC-008).
     pub fn merge(&mut self, encoded: &[u8]) -> Result<(), ParamError> {
+        let encoded = std::str::from_utf8(encoded).map_err(|_| ParamError::NotAForm)?;
         let mut count = self.values.len();
-        for pair in encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        for pair in encoded.split('&').filter(|pair| !pair.is_empty()) {
             count += 1;
             if count > MAX_PARAMS {
                 return Err(ParamError::TooMany);
             }
-            let mut halves = pair.splitn(2, |byte| *byte == b'=');
-            let name = decode(halves.next().unwrap_or_default())?;
-            let value = decode(halves.next().unwrap_or_default())?;
-            self.add(name, value)?;
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            self.add(decode(name)?, decode(value)?)?;
         }
         Ok(())
     }
@@ -205,23 +204,23 @@ fn join(items: &[serde_json::Value]) -> Result<String, ParamError> {
 
 /// Strict: `%` must be followed by two hexadecimal digits, the result must be UTF-8 without NUL
 /// (SEC-016).
-pub(crate) fn decode(text: &[u8]) -> Result<String, ParamError> {
+pub(crate) fn decode(text: &str) -> Result<String, ParamError> {
     // Mostly there is nothing to decode. To look at every byte is faster than to stop at one.
-    if !text.iter().fold(false, |any, byte| any | matches!(byte, b'+' | b'%' | 0)) {
-        return String::from_utf8(text.to_vec()).map_err(|_| ParamError::NotAForm);
+    if !text.bytes().fold(false, |any, byte| any | matches!(byte, b'+' | b'%' | 0)) {
+        return Ok(text.to_owned());
     }
     let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.iter();
+    let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
         bytes.push(match byte {
             b'+' => b' ',
             b'%' => {
-                let high = rest.next().copied().and_then(hex).ok_or(ParamError::NotAForm)?;
-                let low = rest.next().copied().and_then(hex).ok_or(ParamError::NotAForm)?;
+                let high = rest.next().and_then(hex).ok_or(ParamError::NotAForm)?;
+                let low = rest.next().and_then(hex).ok_or(ParamError::NotAForm)?;
                 high << 4 | low
             }
             0 => return Err(ParamError::NotAForm),
-            other => *other,
+            other => other,
         });
     }
     let text = String::from_utf8(bytes).map_err(|_| ParamError::NotAForm)?;
