@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from campus import add_to
+from django_api import set_up
 from world import World
 
 CHECK = re.compile(r"test_check_(\d+)_")
@@ -17,6 +19,19 @@ def world():
     made = World()
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="session")
+def campus(world):
+    """The same server with what a campus needs besides."""
+    add_to(world)
+    return world
+
+
+@pytest.fixture(scope="session")
+def site(world):
+    """Django's client of the one site of Django."""
+    return set_up(world)
 
 
 @pytest.fixture

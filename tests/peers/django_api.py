@@ -1,0 +1,104 @@
+"""A Django site whose views Django OAuth Toolkit protects, by its decorators. Django takes its
+settings once in a process, so all tests share this site."""
+
+from contextlib import contextmanager
+
+SCOPES = {"pets.read": "See pets", "pets.write": "Change pets", "sales_order.read": "See orders"}
+
+# What an API of the campus knows.
+CAMPUS_SCOPES = ["auth-campus", "auth-none", "read", "update", "demo-sla-gold"]
+
+
+def set_up(world):
+    """Django's own client of the site, which asks the server of `world`."""
+    import django
+    from django.conf import settings
+    from django.core.management import call_command
+
+    settings.configure(
+        SECRET_KEY="only for tests",
+        ALLOWED_HOSTS=["pets.example.org"],
+        ROOT_URLCONF=__name__,
+        USE_TZ=True,
+        INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "oauth2_provider"],
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+        OAUTH2_PROVIDER={
+            "SCOPES": SCOPES,
+            "RESOURCE_SERVER_INTROSPECTION_URL": f"{world.server.issuer}/oauth2/introspect",
+            "RESOURCE_SERVER_INTROSPECTION_CREDENTIALS": ("pets-api", world.secrets["pets-api"]),
+            # By default it compares audiences with the address of the request, of which it looks at
+            # the path only; so this site says who it is.
+            "RESOURCE_SERVER_TOKEN_RESOURCE_VALIDATOR": f"{__name__}.is_for_us",
+        },
+    )
+    django.setup()
+    call_command("migrate", verbosity=0)
+    from django.test import Client
+
+    return Client(headers={"host": "pets.example.org"})
+
+
+def is_for_us(_, audiences):
+    return "https://pets.example.org" in audiences
+
+
+def forget_tokens():
+    """It keeps what it was told for hours, unless it is made to forget."""
+    from oauth2_provider.models import AccessToken
+
+    AccessToken.objects.all().delete()
+
+
+@contextmanager
+def as_campus_api(campus, **more):
+    """The site as an API of the campus, with the toolkit's own audience rule; by secret unless `more`
+    says otherwise. It knows nobody and no token before."""
+    from django.contrib.auth.models import User
+    from django.test import override_settings
+
+    provider = {
+        "SCOPES": {name: name for name in CAMPUS_SCOPES},
+        "RESOURCE_SERVER_INTROSPECTION_URL": f"{campus.server.issuer}/oauth2/introspect",
+        "RESOURCE_SERVER_INTROSPECTION_CREDENTIALS": ("campus-api", campus.secrets["campus-api"]),
+    }
+    with override_settings(OAUTH2_PROVIDER={**provider, **more}):
+        User.objects.all().delete()
+        forget_tokens()
+        yield
+    forget_tokens()
+
+
+def _views():
+    from django.http import JsonResponse
+    from django.urls import path
+    from oauth2_provider.decorators import protected_resource
+
+    @protected_resource(scopes=["pets.read"])
+    def pets(request):
+        return JsonResponse({"pets": ["rex"]})
+
+    @protected_resource(scopes=["pets.write"])
+    def feed(request):
+        return JsonResponse({"fed": True})
+
+    @protected_resource(scopes=["auth-campus", "read"])
+    def people(request):
+        return JsonResponse({"read": True})
+
+    @protected_resource(scopes=["auth-none", "read"])
+    def machines(request):
+        return JsonResponse({"read": True})
+
+    plain = {"pets": pets, "feed": feed, "people": people, "machines": machines}
+    return [path(name, view) for name, view in plain.items()]
+
+
+def __getattr__(name):
+    # Django asks this module for its views, once it is set up.
+    if name == "urlpatterns":
+        return _views()
+    raise AttributeError(name)
+
+
+def status(site, token, path="/pets"):
+    return site.get(path, secure=True, headers={"authorization": f"Bearer {token}"}).status_code
