@@ -74,8 +74,9 @@ names! {
     TenantName: is_label, "1 to 63 characters of a-z, 0-9 and '-', starting with a letter";
     /// A realm, without the slash that some clients write before it.
     RealmName: is_label, "1 to 63 characters of a-z, 0-9 and '-', starting with a letter";
-    /// An OAuth client (RFC 6749 §2.2, Appendix A.1), never like a user id (SEC-059).
-    ClientId: is_client_id, "1 to 128 visible ASCII characters, not starting with 'usr_'";
+    /// An OAuth client (RFC 6749 §2.2, Appendix A.1), never like a user id (SEC-059), and without the
+    /// colon that ends an id in `Basic` (RFC 7617 §2): many clients do not encode it.
+    ClientId: is_client_id, "1 to 128 visible ASCII characters except ':', not starting with 'usr_'";
     /// An application of the registry: `^[a-z][a-z0-9-]*[a-z0-9]$`.
     ApplicationId: is_application_id, "a-z, 0-9 and '-', starting with a letter, not ending with '-'";
     /// A resource type: `^[a-z][a-z0-9-_]*(?:\.[a-z0-9-_]*)?[a-z0-9]$`, at most one dot.
@@ -92,7 +93,7 @@ fn is_label(text: &str) -> bool {
 
 fn is_client_id(text: &str) -> bool {
     (1..=128).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_graphic())
+        && text.bytes().all(|b| b.is_ascii_graphic() && b != b':')
         && !text.starts_with("usr_")
 }
 
@@ -144,6 +145,14 @@ mod tests {
     fn sec_059_a_client_id_can_never_equal_a_user_id() {
         assert!(ClientId::parse("usr_0192").is_err());
         assert!(ClientId::parse("shop").is_ok());
+    }
+
+    #[test]
+    fn campus_c08_an_id_is_never_cut_in_two_by_basic() {
+        for bad in ["rs:x", ":", "a:", ":a", "urn:a:b"] {
+            assert!(ClientId::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(ClientId::parse("https%3A//a.example").is_ok());
     }
 
     #[test]

@@ -192,6 +192,20 @@ fn compat_basic_raw_takes_both_spellings_of_a_secret_and_nothing_else() {
 }
 
 #[test]
+fn campus_c08_a_secret_with_marks_of_forms_is_taken_as_it_is_and_encoded() {
+    let odd = Client { secrets: vec![stored("p$w=&x", None)], ..client("shop") };
+    for basic_raw in [false, true] {
+        let odd = Client { compat: Compat { basic_raw, ..Compat::default() }, ..odd.clone() };
+        for good in ["shop:p$w=&x", "shop:p%24w%3D%26x"] {
+            assert_eq!(proven_id(Some(&header(good)), "", &odd), Ok("shop".to_owned()), "{good}");
+        }
+    }
+    // A secret that is not ASCII is none that was ever made.
+    let refused = Err(TokenError::Client(R::WrongSecret));
+    assert_eq!(proven_id(Some(&header("shop:pé%w")), "", &odd), refused);
+}
+
+#[test]
 fn compat_any_secret_method_takes_basic_or_body_and_still_only_one() {
     let compat = Compat { any_secret_method: true, ..Compat::default() };
     let post = "client_id=shop&client_secret=s3cr%3At%25%2B";
