@@ -181,7 +181,8 @@ pub struct Compat {
     /// (OIDC Core §2, SEC-073)
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unsigned_id_token: bool,
-    /// Client assertions for the token endpoint's address, or for several audiences (SEC-057)
+    /// Client assertions for the address of the token endpoint or of introspection, or for several
+    /// audiences (SEC-057)
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub assertion_audience: bool,
     /// What this client hears of a token leaves out `aud`, which Django OAuth Toolkit compares with the

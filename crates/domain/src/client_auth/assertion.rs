@@ -16,8 +16,9 @@ use crate::params::{ParamError, Params};
 /// (SEC-057).
 const LONGEST_LIFE: i64 = 300;
 
-/// Where the token endpoint is, below the issuer.
-const TOKEN_ENDPOINT: &str = "/oauth2/token";
+/// Where clients authenticate that know the older rule, below the issuer: the token endpoint, and for
+/// resource servers introspection (`campus.md` 8.2).
+const ENDPOINTS: [&str; 2] = ["/oauth2/token", "/oauth2/introspect"];
 
 /// Leeway for clocks, in seconds (SEC-087).
 const LEEWAY: i64 = 30;
@@ -116,14 +117,14 @@ impl Assertion {
 }
 
 /// One string, the issuer: an array or another URL would let a hostile server relay it. A client that
-/// is switched to the older rule (`compat.assertion_audience`) may name the token endpoint, and
-/// others besides (OIDC Core §9, RFC 7523 §3; trap 58).
+/// is switched to the older rule (`compat.assertion_audience`) may name an endpoint of ours, and others
+/// besides (OIDC Core §9, RFC 7523 §3; trap 58).
 fn is_for_us(aud: Option<&AudienceClaim>, client: &Client, issuer: &str) -> bool {
-    let endpoint = || format!("{issuer}{TOKEN_ENDPOINT}");
     match aud {
         Some(AudienceClaim::One(aud)) if aud == issuer => true,
         Some(aud) if client.compat.assertion_audience => {
-            aud.contains(issuer) || aud.contains(&endpoint())
+            let named = |endpoint| aud.contains(&format!("{issuer}{endpoint}"));
+            aud.contains(issuer) || ENDPOINTS.into_iter().any(named)
         }
         _ => false,
     }

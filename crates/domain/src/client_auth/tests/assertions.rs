@@ -129,7 +129,8 @@ fn sec_057_what_makes_an_assertion_worthless() {
 }
 
 #[test]
-fn trap_058_sec_057_a_client_that_is_switched_to_it_may_name_the_token_endpoint_and_others() {
+fn trap_058_sec_057_campus_c12a_a_client_that_is_switched_to_it_may_name_an_endpoint_and_others() {
+    let introspection = format!("{ISSUER}/oauth2/introspect");
     let endpoint = format!("{ISSUER}/oauth2/token");
     let judged = |aud: Value| {
         let mut signed = Signed::right();
@@ -140,6 +141,7 @@ fn trap_058_sec_057_a_client_that_is_switched_to_it_may_name_the_token_endpoint_
     for good in [
         json!(ISSUER),
         json!(endpoint),
+        json!(introspection),
         json!([ISSUER]),
         json!([endpoint]),
         json!(["https://x.example", endpoint]),
