@@ -1,5 +1,5 @@
-"""A Django site whose views Django OAuth Toolkit protects, by its decorators. Django takes its
-settings once in a process, so all tests share this site."""
+"""A Django site whose views Django OAuth Toolkit protects, by its decorators and through Django REST
+framework. Django takes its settings once in a process, so all tests share this site."""
 
 from contextlib import contextmanager
 
@@ -90,7 +90,39 @@ def _views():
         return JsonResponse({"read": True})
 
     plain = {"pets": pets, "feed": feed, "people": people, "machines": machines}
-    return [path(name, view) for name, view in plain.items()]
+    return [path(name, view) for name, view in {**plain, **_rest_views()}.items()]
+
+
+def _rest_views():
+    """Views of Django REST framework that decide by a table of alternatives."""
+    from oauth2_provider.contrib.rest_framework import OAuth2Authentication, TokenMatchesOASRequirements
+    from rest_framework.permissions import IsAuthenticated
+    from rest_framework.renderers import JSONRenderer
+    from rest_framework.response import Response
+    from rest_framework.views import APIView
+
+    class Courses(APIView):
+        """For people and for machines."""
+
+        authentication_classes = [OAuth2Authentication]
+        permission_classes = [TokenMatchesOASRequirements]
+        renderer_classes = [JSONRenderer]
+        required_alternate_scopes = {
+            "GET": [["auth-campus", "demo-sla-gold", "read"], ["auth-none", "demo-sla-gold", "read"]]
+        }
+
+        def get(self, request):
+            return Response({"user": request.user and request.user.username})
+
+        def patch(self, request):
+            return Response({"changed": True})
+
+    class MyCourses(Courses):
+        """Those of somebody."""
+
+        permission_classes = [TokenMatchesOASRequirements, IsAuthenticated]
+
+    return {"courses": Courses.as_view(), "my-courses": MyCourses.as_view()}
 
 
 def __getattr__(name):
@@ -100,5 +132,10 @@ def __getattr__(name):
     raise AttributeError(name)
 
 
+def call(site, token, path, method="GET"):
+    """The answer of the site to the bearer of a token."""
+    return site.generic(method, path, secure=True, headers={"authorization": f"Bearer {token}"})
+
+
 def status(site, token, path="/pets"):
-    return site.get(path, secure=True, headers={"authorization": f"Bearer {token}"}).status_code
+    return call(site, token, path).status_code
