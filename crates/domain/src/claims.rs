@@ -1,5 +1,6 @@
 //! Claims about a person: which are asked for, and which are released. OIDC Core §5.
 
+mod groups;
 mod release;
 
 use std::collections::BTreeMap;
@@ -7,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use groups::{GroupClaim, GroupForm, group_claims};
 pub use release::{CLAIMS, Wanted, release};
 
 /// The most claims that a request may name in each of its parts.

@@ -174,6 +174,7 @@ pub(crate) fn scope(name: &str, resource_type: Option<&str>, rule: GrantRule) ->
         risk: 2,
         required_acr: None,
         consent_seconds: None,
+        group_claim: None,
         approver: None,
         assignment_seconds: None,
     }

@@ -7,6 +7,7 @@ use grantor_oauth_types::name::{ResourceTypeId, TenantName};
 use grantor_oauth_types::scope::ScopeToken;
 use serde::{Deserialize, Serialize};
 
+use crate::claims::GroupClaim;
 use crate::document::{Document, Kind};
 
 /// A scope of the catalogue.
@@ -45,6 +46,9 @@ pub struct Scope {
     /// How long an owner's decision about it is remembered, in seconds; `None` is the tenant's setting
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_seconds: Option<u32>,
+    /// The claim about groups that comes with it; only with [`GrantRule::Identity`]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_claim: Option<GroupClaim>,
 }
 
 fn default_risk() -> u8 {

@@ -17,8 +17,9 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use grantor_domain::document::{At, DocumentKey};
+use grantor_domain::group::Group;
 use grantor_domain::user::User;
-use grantor_oauth_types::id::UserId;
+use grantor_oauth_types::id::{GroupId, UserId};
 use grantor_oauth_types::name::{ClientId, RealmName, TenantName};
 use grantor_store::{Documents as _, Store, StoreError};
 use jiff::Timestamp;
@@ -47,6 +48,7 @@ pub struct Directory {
     clients: Cache<(TenantName, ClientId), Arc<ClientEntry>>,
     users: Cache<(TenantName, UserId), Arc<UserEntry>>,
     names: Cache<(TenantName, String), UserId>,
+    group_names: Cache<(TenantName, GroupId), Arc<str>>,
     /// Grows with every change that was taken in: whatever was derived from the memory before is
     /// stale
     generation: AtomicU64,
@@ -77,6 +79,7 @@ impl Directory {
             clients: Cache::new(REMEMBERED),
             users: Cache::new(REMEMBERED),
             names: Cache::new(REMEMBERED),
+            group_names: Cache::new(REMEMBERED),
             generation: AtomicU64::new(0),
             looked: AtomicI64::new(now.as_millisecond()),
             following: tokio::sync::Mutex::default(),
@@ -156,6 +159,32 @@ impl Directory {
             self.users.remove(&key);
         }
         Ok(Some(entry))
+    }
+
+    /// What groups are called, those that still exist.
+    pub async fn group_names(
+        &self,
+        tenant: &TenantName,
+        groups: &[GroupId],
+    ) -> Result<Vec<Arc<str>>, StoreError> {
+        let mut names = Vec::with_capacity(groups.len());
+        for id in groups {
+            let key = (tenant.clone(), *id);
+            if let Some(name) = self.group_names.get(&key) {
+                names.push(name);
+                continue;
+            }
+            let before = self.generation();
+            let at = DocumentKey::id::<Group>(tenant, id.to_string());
+            let Some(found) = self.store.find::<Group>(&at).await? else { continue };
+            let name: Arc<str> = found.value.name.into();
+            self.group_names.insert(key.clone(), Arc::clone(&name));
+            if self.generation() != before {
+                self.group_names.remove(&key);
+            }
+            names.push(name);
+        }
+        Ok(names)
     }
 
     /// A user by the name it signs in with.

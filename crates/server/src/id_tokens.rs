@@ -4,17 +4,18 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use grantor_crypto::alg::Algorithm;
 use grantor_crypto::jwe::{EncryptionKey, encrypt};
-use grantor_domain::claims::{ClaimsRequest, Wanted, release};
+use grantor_domain::claims::{ClaimsRequest, Wanted, group_claims, release};
 use grantor_domain::client::{Client, Encryption};
 use grantor_domain::issue::id_token::{Beside, IdToken};
 use grantor_domain::session::SignIn;
 use grantor_domain::user::User;
 use grantor_oauth_types::scope::Scopes;
+use grantor_store::StoreError;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::app::App;
-use crate::directory::TenantView;
+use crate::directory::{TenantView, UserEntry};
 use crate::tokens::NoSigner;
 
 /// What an `id_token` is made of.
@@ -33,6 +34,8 @@ pub struct About<'a> {
     /// What was granted, where no access token goes out: then the claims of scopes are in here
     /// (OIDC Core §5.4)
     pub scopes: Option<&'a Scopes>,
+    /// What the scopes that were granted say of her groups (see [`groups`])
+    pub groups: &'a Map<String, Value>,
     /// As it was sent
     pub nonce: Option<&'a str>,
     /// What goes out beside it
@@ -51,6 +54,8 @@ pub async fn make(
     let none = Scopes::EMPTY;
     let wanted =
         Wanted { scopes: about.scopes.unwrap_or(&none), claims: asked, registered: &client.scopes };
+    let mut claims = release(about.user, wanted);
+    claims.extend(about.groups.clone());
     let sub = subject(app, client, about.user);
     let alg = client.id_token_alg();
     let token = IdToken {
@@ -66,7 +71,7 @@ pub async fn make(
         nonce: about.nonce,
         alg,
         beside: about.beside,
-        claims: release(about.user, wanted),
+        claims,
     };
     if client.compat.unsigned_id_token {
         // No algorithm, so no hash of it (OIDC Core §3.1.3.6: optional from the token endpoint).
@@ -74,6 +79,29 @@ pub async fn make(
     }
     let signed = sign(view, alg, &token.to_jwt_payload(), now)?;
     seal(app, client, client.openid.id_token_encryption, signed).await
+}
+
+/// The claims that name a person's groups, as the scopes that were granted have them: in every
+/// `id_token` and at UserInfo (`campus.md` 5).
+pub async fn groups(
+    app: &App,
+    view: &TenantView,
+    person: &UserEntry,
+    granted: &Scopes,
+) -> Result<Map<String, Value>, StoreError> {
+    let mut said = Map::new();
+    let mut claims = group_claims(granted, &view.scopes).peekable();
+    if claims.peek().is_none() {
+        return Ok(said);
+    }
+    let names = app.directory.group_names(&view.tenant.name, &person.groups).await?;
+    for claim in claims {
+        if let Some(value) = claim.value(names.iter().map(|name| &**name)) {
+            // Of two scopes with one claim the first counts.
+            said.entry(claim.name.clone()).or_insert(value);
+        }
+    }
+    Ok(said)
 }
 
 /// A JWT that nobody signed, for whoever registered `none` (OIDC Core §2, RFC 7519 §6); nothing of

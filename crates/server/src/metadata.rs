@@ -1,6 +1,6 @@
 //! What we say about ourselves. RFC 8414 §2, OIDC Discovery §3. True: only what exists.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
 use grantor_crypto::alg::Algorithm;
@@ -27,11 +27,14 @@ fn strings<T: ToString>(words: &[T]) -> Vec<String> {
 }
 
 /// What can be said of a person, and of how she signed in.
-fn claims() -> Vec<String> {
+fn claims(scopes: &HashMap<ScopeToken, Scope>) -> Vec<String> {
     let of_the_token =
         ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid"];
     let of_people = CLAIMS.iter().map(|(name, _)| *name);
-    of_the_token.into_iter().chain(of_people).map(ToOwned::to_owned).collect()
+    let of_groups = scopes.values().filter(|scope| scope.rule == GrantRule::Identity);
+    let of_groups = of_groups.filter_map(|scope| scope.group_claim.as_ref());
+    let of_groups: BTreeSet<&str> = of_groups.map(|claim| claim.name.as_str()).collect();
+    of_the_token.into_iter().chain(of_people).chain(of_groups).map(ToOwned::to_owned).collect()
 }
 
 /// How clients can authenticate: with a certificate where one is asked for, and by an authority where
@@ -137,7 +140,7 @@ pub fn document(
         userinfo_signing_alg_values_supported: strings(&signing),
         userinfo_encryption_alg_values_supported: strings(&KeyManagement::ALL),
         userinfo_encryption_enc_values_supported: strings(&ContentEncryption::ALL),
-        claims_supported: claims(),
+        claims_supported: claims(scopes),
         claims_parameter_supported: Some(true),
         registration_endpoint: at("/oauth2/register")
             .filter(|_| tenant.settings.registration != RegistrationPolicy::Off),

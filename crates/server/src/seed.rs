@@ -130,6 +130,7 @@ fn scope(
         risk,
         required_acr: None,
         consent_seconds: None,
+        group_claim: None,
         approver: None,
         assignment_seconds: None,
     }

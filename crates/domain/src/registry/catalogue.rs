@@ -7,6 +7,7 @@ use grantor_oauth_types::scope::{ScopeToken, Scopes};
 
 use super::form::{NAME, TEXT};
 use super::{Entry, Flaw, Flaws, Known, LONGEST_CONSENT, MAX_LIST, Reason, Want};
+use crate::claims::GroupClaim;
 use crate::document::{Document as _, Kind};
 use crate::group::Group;
 use crate::realm::Realm;
@@ -77,6 +78,9 @@ impl Entry for Scope {
         if let Some(seconds) = self.consent_seconds {
             flaws.range("/consent_seconds", seconds, 60, LONGEST_CONSENT);
         }
+        if let Some(claim) = &self.group_claim {
+            check_group_claim(self, claim, &mut flaws);
+        }
         flaws.done()
     }
 }
@@ -118,6 +122,15 @@ fn check_rule(scope: &Scope, known: &Known, flaws: &mut Flaws) {
     for (at, group) in groups.iter().enumerate() {
         flaws.exists::<Group>(&format!("/rule/groups/{at}"), &group.to_string(), known);
     }
+}
+
+/// What names a person's groups says who she is.
+fn check_group_claim(scope: &Scope, claim: &GroupClaim, flaws: &mut Flaws) {
+    let reason = Reason::Conflict("a claim about people comes with the rule 'identity'");
+    flaws.demand(scope.rule == GrantRule::Identity, "/group_claim", reason);
+    let reason = Reason::Form("1 to 256 visible ASCII characters, and no name of another claim");
+    flaws.demand(GroupClaim::may_be_called(&claim.name), "/group_claim/name", reason);
+    flaws.line("/group_claim/prefix", &claim.prefix, NAME);
 }
 
 impl Flaws {

@@ -9,6 +9,7 @@ use grantor_oauth_types::name::UserName;
 use super::*;
 use crate::application::Application;
 use crate::assignment::{Assignment, Principal};
+use crate::claims::{GroupClaim, GroupForm};
 use crate::client::Client;
 use crate::example::*;
 use crate::group::{Group, Member, MemberRef};
@@ -222,6 +223,10 @@ fn what_is_wrong_with_a_resource_type() {
     assert_eq!(flaws[0].reason, Reason::OwnersInUse { scopes: needed() });
 }
 
+fn group_claim(name: &str, prefix: &str) -> GroupClaim {
+    GroupClaim { name: name.to_owned(), form: GroupForm::Text, prefix: prefix.to_owned() }
+}
+
 #[test]
 fn what_is_wrong_with_a_scope() {
     let named = |text: &'static str| move |s: &mut Scope| s.token = token(text);
@@ -245,8 +250,21 @@ fn what_is_wrong_with_a_scope() {
         ("a language",           &|s| { s.summary.insert("English!".into(), "x".into()); }, &["/summary"]),
         ("risk",                 &|s| s.risk = 0,                              &["/risk"]),
         ("risk",                 &|s| s.risk = 4,                              &["/risk"]),
+        ("a claim of people",    &|s| s.group_claim = Some(group_claim("groups", "")), &["/group_claim"]),
     ];
     check_table(&catalogue().remove(0), table);
+    let of_groups = Scope {
+        group_claim: Some(group_claim("https://api.columbia.edu/claim/group", "cu:app:")),
+        ..scope("https://api.columbia.edu/scope/group", None, GrantRule::Identity)
+    };
+    #[rustfmt::skip]
+    let table: &[Row<'_, Scope>] = &[
+        ("a claim's own name",   &|s| s.group_claim = Some(group_claim("sub", "")),    &["/group_claim/name"]),
+        ("a claim's own name",   &|s| s.group_claim = Some(group_claim("email", "")),  &["/group_claim/name"]),
+        ("a stem on one line",   &|s| s.group_claim = Some(group_claim("g", "a\nb")),  &["/group_claim/prefix"]),
+        ("a claim of people",    &|s| s.rule = GrantRule::Always,                      &["/group_claim"]),
+    ];
+    check_table(&of_groups, table);
 }
 
 #[test]

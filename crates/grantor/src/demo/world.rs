@@ -222,6 +222,7 @@ impl Maker {
                 risk: 2,
                 required_acr: None,
                 consent_seconds: None,
+                group_claim: None,
                 approver: None,
                 assignment_seconds: None,
             };

@@ -31,6 +31,28 @@ pub(crate) enum Granted {
     Identity,
 }
 
+/// A claim that names the groups of a person; see `grantor_domain::claims::GroupClaim`.
+#[derive(ToSchema)]
+#[schema(as = GroupClaim)]
+pub(crate) struct GroupClaimShape {
+    /// Its name, mostly a URI
+    name: String,
+    /// One `text` of names with a space between and `_` for `:`, unless it says otherwise; or a
+    /// `list` of names as they are
+    #[schema(required = false)]
+    form: GroupFormShape,
+    /// Only groups whose names begin with it, which the claim leaves out
+    #[schema(required = false)]
+    prefix: String,
+}
+
+#[derive(ToSchema)]
+#[schema(as = GroupForm, rename_all = "snake_case")]
+pub(crate) enum GroupFormShape {
+    Text,
+    List,
+}
+
 /// Who can be given a scope; see `grantor_domain::assignment::Principal`.
 #[derive(ToSchema)]
 #[schema(as = Principal, rename_all = "snake_case")]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use grantor_domain::assignment::Assignment;
+use grantor_domain::claims::GroupClaim;
 use grantor_domain::document::{Document as _, DocumentKey, Kind};
 use grantor_domain::params::Params;
 use grantor_domain::scope::{GrantRule, Scope};
@@ -14,7 +15,7 @@ use utoipa::ToSchema;
 use super::Problem;
 use super::hanging::{self, Hanging};
 use super::resource::{Filter, Resource, by_id};
-use super::schemas::GrantRuleShape;
+use super::schemas::{GrantRuleShape, GroupClaimShape};
 use crate::access::{Caller, CatalogueRead, CatalogueWrite, is_permission};
 use crate::app::App;
 
@@ -54,6 +55,10 @@ pub(crate) struct Body {
     /// How long an owner's decision about it is remembered, in seconds; the tenant's setting otherwise
     #[serde(default)]
     pub consent_seconds: Option<u32>,
+    /// A claim with the groups of the person that comes with it; only with the rule `identity`
+    #[serde(default)]
+    #[schema(value_type = Option<GroupClaimShape>)]
+    pub group_claim: Option<GroupClaim>,
 }
 
 const fn usual_risk() -> u8 {
@@ -111,6 +116,7 @@ impl Resource for CatalogueScopes {
                 approver: scope.approver,
                 assignment_seconds: scope.assignment_seconds,
                 consent_seconds: scope.consent_seconds,
+                group_claim: scope.group_claim,
             },
         }
     }
@@ -153,5 +159,6 @@ fn written(tenant: TenantName, token: ScopeToken, body: Body) -> Scope {
         approver: body.approver,
         assignment_seconds: body.assignment_seconds,
         consent_seconds: body.consent_seconds,
+        group_claim: body.group_claim,
     }
 }

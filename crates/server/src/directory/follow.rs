@@ -90,7 +90,11 @@ impl Directory {
             // Read once, at start; sealing it anew changes nothing.
             Kind::DataKey => {}
             // Memberships and applications reach many; they change rarely.
-            Kind::Group | Kind::Application => self.forget_everybody(),
+            Kind::Group => {
+                self.group_names.clear();
+                self.forget_everybody();
+            }
+            Kind::Application => self.forget_everybody(),
         }
         false
     }

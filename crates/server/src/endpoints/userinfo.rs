@@ -136,6 +136,7 @@ async fn answer(
     let wanted =
         Wanted { scopes: &live.token.scopes, claims: &asked.userinfo, registered: &client.scopes };
     let mut claims = release(&user.user, wanted);
+    claims.extend(id_tokens::groups(app, view, &user, &live.token.scopes).await?);
     claims.insert("sub".to_owned(), id_tokens::subject(app, client, &user.user).into());
     written(app, view, client, claims, context.now).await
 }

@@ -10,8 +10,8 @@ use grantor_oauth_types::error_code::AuthorizeErrorCode;
 use grantor_oauth_types::id::GrantId;
 use jiff::{SignedDuration, Timestamp};
 
-use super::Ready;
 use super::complete::sign_in;
+use super::{FlowFailure, Ready};
 use crate::access;
 use crate::app::App;
 use crate::grants::{Context, subject, username};
@@ -82,7 +82,7 @@ pub(super) async fn members(
     entitled: &Entitlement,
     grant: GrantId,
     code: Option<String>,
-) -> Result<Vec<(&'static str, String)>, NoSigner> {
+) -> Result<Vec<(&'static str, String)>, FlowFailure> {
     let request = ready.transaction.request().ok_or(NoSigner)?;
     let (kind, client) = (request.to.response_type(), ready.entry.client());
     let mut members: Vec<_> = code.iter().map(|code| ("code", code.clone())).collect();
@@ -111,6 +111,7 @@ pub(super) async fn members(
         }
     };
     if kind.has_id_token() {
+        let groups = id_tokens::groups(app, &context.tenant, &ready.user, &entitled.scopes).await?;
         let about = id_tokens::About {
             client,
             user: &ready.user.user,
@@ -119,6 +120,7 @@ pub(super) async fn members(
             claims: &request.claims,
             // OIDC Core §5.4: in the ID token only where nothing leads to UserInfo.
             scopes: (!kind.has_token() && !kind.has_code()).then_some(&entitled.scopes),
+            groups: &groups,
             nonce: request.nonce.as_deref(),
             beside: Beside {
                 access_token: token.as_deref(),

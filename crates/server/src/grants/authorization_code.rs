@@ -155,6 +155,7 @@ async fn hand_out(
     };
     let access_token = access_token(context, client, speaker, &entitled)?;
     let id_token = if code.scopes.contains("openid") {
+        let groups = id_tokens::groups(app, &context.tenant, user, &entitled.scopes).await?;
         let about = id_tokens::About {
             client,
             user: &user.user,
@@ -162,6 +163,7 @@ async fn hand_out(
             wants_auth_time: code.wants_auth_time,
             claims: &code.claims,
             scopes: None,
+            groups: &groups,
             nonce: code.nonce.as_deref(),
             beside: Beside { access_token: Some(&access_token), ..Beside::default() },
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use grantor_crypto::seal::{open_with_secret, seal_with_secret};
 use grantor_crypto::secret::LookupSecret;
 use grantor_domain::client_auth::AuthenticatedClient;
-use grantor_domain::decision::{Ask, GrantFacts, Outcome, RecordedDecision};
+use grantor_domain::decision::{Ask, Entitlement, GrantFacts, Outcome, RecordedDecision};
 use grantor_domain::grant::Grant;
 use grantor_domain::issue::id_token::Beside;
 use grantor_domain::refresh::{
@@ -120,7 +120,7 @@ pub(super) async fn issue(
         session: session_of(&grant),
     };
     let access_token = access_token(context, client, speaker, &entitled)?;
-    let id_token = id_token(app, context, client, &grant, &user, &access_token).await?;
+    let id_token = id_token(app, context, client, &grant, &user, &entitled, &access_token).await?;
     let realm = Some(grant.realm);
     Ok(Issued { access_token, refresh_token: Some(next), id_token, entitled, realm })
 }
@@ -137,11 +137,13 @@ async fn id_token(
     client: &AuthenticatedClient,
     grant: &Grant,
     user: &UserEntry,
+    entitled: &Entitlement,
     access_token: &str,
 ) -> Result<Option<String>, TokenFailure> {
     let Some(origin) = grant.origin.as_ref().filter(|_| grant.scopes.contains("openid")) else {
         return Ok(None);
     };
+    let groups = id_tokens::groups(app, &context.tenant, user, &entitled.scopes).await?;
     let about = id_tokens::About {
         client,
         user: &user.user,
@@ -149,6 +151,7 @@ async fn id_token(
         wants_auth_time: origin.wants_auth_time,
         claims: &origin.claims,
         scopes: None,
+        groups: &groups,
         nonce: None,
         beside: Beside { access_token: Some(access_token), ..Beside::default() },
     };

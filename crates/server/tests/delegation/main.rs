@@ -10,6 +10,7 @@ mod consent;
 mod ends;
 mod errors;
 mod front_channel;
+mod group_claim;
 mod hybrid;
 mod objects;
 mod posted;

@@ -147,6 +147,7 @@ fn body(attributed: &Attributed, of: &ResourceTypeId, before: Option<&Scope>) ->
         description: attributed.description.clone(),
         user_information: information,
         risk: attributed.risk,
+        group_claim: before.as_ref().and_then(|before| before.group_claim.clone()),
         consent_seconds: before.as_ref().and_then(|before| before.consent_seconds),
         required_acr: before.as_ref().and_then(|before| before.required_acr.clone()),
         approver: before.as_ref().and_then(|before| before.approver.clone()),
