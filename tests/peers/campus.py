@@ -10,6 +10,12 @@ from world import CALLBACK
 SELECTORS = ["auth-campus", "auth-none"]
 ALWAYS = ["read", "update", "demo-sla-gold"]
 
+# The scope that tells an application the groups of a person, the claim that comes with it, and what the
+# names of groups begin with that it tells of.
+GROUP_SCOPE = "https://api.columbia.edu/scope/group"
+GROUP_CLAIM = "https://api.columbia.edu/claim/group"
+STEM = "cu:app:access:clm:"
+
 # What allows a client to introspect with a token.
 RIGHT = "grantor.token_introspect"
 
@@ -22,7 +28,7 @@ WEB = {
     "grant_types": ["authorization_code"],
     "realms": ["customers"],
     "redirect_uris": [CALLBACK],
-    "scopes": ["openid", "auth-campus", *ALWAYS],
+    "scopes": ["openid", "auth-campus", GROUP_SCOPE, *ALWAYS],
 }
 
 CLIENTS = {
@@ -48,15 +54,21 @@ def add_to(world):
     rules = {**dict.fromkeys(SELECTORS, "selector"), **dict.fromkeys(ALWAYS, "always")}
     for token, rule in rules.items():
         api("POST", "/scopes", {"token": token, "rule": {"granted": rule}, "summary": {"en": token}})
+    claim = {"name": GROUP_CLAIM, "prefix": STEM}
+    told = {"token": GROUP_SCOPE, "rule": {"granted": "identity"}, "group_claim": claim}
+    api("POST", "/scopes", {**told, "summary": {"en": "Groups", "de": "Gruppen"}})
     server = {**API, "audiences": [world.server.issuer]}
     for name, client in {**CLIENTS, "campus-api": server}.items():
         world.secrets[name] = api("POST", "/clients", {"id": name, **client})["client_secret"]
     world.assign({"client": "campus-api"}, RIGHT)
-    world.make_user("customers", "cora", [])
+    cora = world.make_user("customers", "cora", [])
+    members = [{"who": {"user": cora}}]
+    for name in [f"{STEM}demo:d:demo2", f"{STEM}demo:d:other", f"{STEM}x demo_d_admin", "staff"]:
+        api("POST", "/groups", {"name": name, "members": members})
 
 
-def token_of_cora(world, scope="auth-campus read", client="campus-web"):
-    """A token of somebody who signed in on our pages."""
+def sign_in_of_cora(world, scope, client="campus-web"):
+    """What the token endpoint says after somebody signed in on our pages."""
     session = OAuth2Session(
         client,
         world.secrets[client],
@@ -72,4 +84,9 @@ def token_of_cora(world, scope="auth-campus read", client="campus-web"):
         f"{endpoint}/token", authorization_response=back, state=state, code_verifier=verifier
     )
     assert set(token["scope"].split()) == set(scope.split())
-    return token["access_token"]
+    return token
+
+
+def token_of_cora(world, scope="auth-campus read", client="campus-web"):
+    """An access token of hers."""
+    return sign_in_of_cora(world, scope, client)["access_token"]

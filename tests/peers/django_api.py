@@ -3,6 +3,9 @@ framework. Django takes its settings once in a process, so all tests share this 
 
 from contextlib import contextmanager
 
+from campus import GROUP_CLAIM
+from server import PATIENCE
+
 SCOPES = {"pets.read": "See pets", "pets.write": "Change pets", "sales_order.read": "See orders"}
 
 # What an API of the campus knows.
@@ -20,6 +23,7 @@ def set_up(world):
         ALLOWED_HOSTS=["pets.example.org"],
         ROOT_URLCONF=__name__,
         USE_TZ=True,
+        CAMPUS_USERINFO=f"{world.server.issuer}/oauth2/userinfo",
         INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "oauth2_provider"],
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
         OAUTH2_PROVIDER={
@@ -95,8 +99,10 @@ def _views():
 
 def _rest_views():
     """Views of Django REST framework that decide by a table of alternatives."""
+    import requests
+    from django.conf import settings
     from oauth2_provider.contrib.rest_framework import OAuth2Authentication, TokenMatchesOASRequirements
-    from rest_framework.permissions import IsAuthenticated
+    from rest_framework.permissions import BasePermission, IsAuthenticated
     from rest_framework.renderers import JSONRenderer
     from rest_framework.response import Response
     from rest_framework.views import APIView
@@ -122,7 +128,23 @@ def _rest_views():
 
         permission_classes = [TokenMatchesOASRequirements, IsAuthenticated]
 
-    return {"courses": Courses.as_view(), "my-courses": MyCourses.as_view()}
+    class InTheGroup(BasePermission):
+        """Asks UserInfo once for each token, and looks for a word of the claim."""
+
+        def has_permission(self, request, view):
+            headers = {"Authorization": f"Bearer {request.auth.token}"}
+            answer = requests.get(settings.CAMPUS_USERINFO, headers=headers, timeout=PATIENCE)
+            said = answer.json() if answer.ok else {}
+            return view.required_group in said.get(GROUP_CLAIM, "").split()
+
+    class DemoCourses(Courses):
+        """Those of a group."""
+
+        permission_classes = [TokenMatchesOASRequirements, IsAuthenticated, InTheGroup]
+        required_group = "demo_d_demo2"
+
+    views = {"courses": Courses, "my-courses": MyCourses, "demo-courses": DemoCourses}
+    return {name: view.as_view() for name, view in views.items()}
 
 
 def __getattr__(name):

@@ -6,9 +6,9 @@ import uuid
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, KeySet
 
-from campus import token_of_cora
+from campus import GROUP_CLAIM, GROUP_SCOPE, sign_in_of_cora, token_of_cora
 from django_api import as_campus_api, call, status
 from neighbours import Relay
 from server import basic, fetch, free_port
@@ -194,3 +194,16 @@ def test_campus_c14_nobody_gets_in_while_the_server_cannot_be_asked(campus, site
     closed = f"http://127.0.0.1:{free_port()}/oauth2/introspect"
     with as_campus_api(campus, RESOURCE_SERVER_INTROSPECTION_URL=closed):
         assert is_refused_as_invalid(call(site, machine(campus), "/courses"))
+
+
+def test_campus_c20_an_application_and_an_api_find_a_group_among_the_words_of_the_claim(campus, site):
+    """In the `id_token` and at UserInfo, which the API asks with the token that it got"""
+    scope = f"openid auth-campus {SLA} read"
+    told = sign_in_of_cora(campus, f"{scope} {GROUP_SCOPE}")
+    keys = KeySet.import_key_set(fetch(f"{campus.server.issuer}/oauth2/jwks").json())
+    id_token = jwt.decode(told["id_token"], keys, algorithms=["RS256"]).claims
+    assert id_token[GROUP_CLAIM] == "demo_d_demo2 demo_d_other"
+    with as_campus_api(campus):
+        assert status(site, told["access_token"], "/demo-courses") == 200
+        assert status(site, token_of_cora(campus, scope), "/demo-courses") == 403, "no such claim"
+        assert status(site, machine(campus), "/demo-courses") == 403
