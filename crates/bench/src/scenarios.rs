@@ -200,17 +200,26 @@ async fn passwords(world: &World, cast: &Cast) -> anyhow::Result<()> {
 
     let token = tokens(world, &cast.es256, 1).await?.remove(0);
     let info = world.get("/oauth2/tokeninfo", Some(&format!("Bearer {token}")));
-    let quiet = load::run(&world.address, Arc::new(vec![info.clone()]), 20_000, |_, _| {}).await?;
-    let flood = flood(world, &cast.person);
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let busy = load::run(&world.address, Arc::new(vec![info]), 20_000, |_, _| {}).await?;
-    flood.abort();
+    let info = Arc::new(vec![info]);
+    let p99 = async || -> anyhow::Result<Duration> {
+        Ok(load::run(&world.address, Arc::clone(&info), 20_000, |_, _| {}).await?.p99())
+    };
+    let (mut quiet, mut busy) = (Duration::MAX, Duration::MAX);
+    for _ in 0..ROUNDS {
+        quiet = quiet.min(p99().await?);
+        let flood = flood(world, &cast.person);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        busy = busy.min(p99().await?);
+        flood.abort();
+        // What the flood left behind is worked off.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+    }
     say(&format!(
         "| p99 of token info under a flood of password grants | {:.0} µs without | {:.0} µs | {:.1} × | ≤ 2 × | {} |",
-        us(quiet.p99()),
-        us(busy.p99()),
-        us(busy.p99()) / us(quiet.p99()),
-        verdict(busy.p99() <= quiet.p99() * 2)
+        us(quiet),
+        us(busy),
+        us(busy) / us(quiet),
+        verdict(busy <= quiet * 2)
     ));
     Ok(())
 }

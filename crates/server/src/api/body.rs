@@ -73,7 +73,7 @@ impl JsonBody {
             Problem::field(pointer, error.into_inner().to_string())
         })?;
         let again = serde_json::to_value(&body).expect("bodies have string keys only");
-        match unknown(&value, &again) {
+        match unknown(&value, &again, 0) {
             None => Ok(body),
             Some(pointer) => Err(Problem::field(pointer, "is not known here")),
         }
@@ -93,18 +93,24 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
 }
 
 /// The first member of `sent` that is not in `read`.
-fn unknown(sent: &Value, read: &Value) -> Option<String> {
+///
+/// Inside, a switch that is off may be missing: newer ones are left out when they are written again,
+/// and types of switches refuse by themselves what they do not know.
+fn unknown(sent: &Value, read: &Value, depth: usize) -> Option<String> {
     match (sent, read) {
         (Value::Object(sent), Value::Object(read)) => sent.iter().find_map(|(name, value)| {
             let inner = match read.get(name) {
-                Some(read) => unknown(value, read),
+                Some(read) => unknown(value, read, depth + 1),
+                None if depth > 0 && *value == Value::Bool(false) => None,
                 None => Some(String::new()),
             };
             inner.map(|rest| format!("/{name}{rest}"))
         }),
         (Value::Array(sent), Value::Array(read)) => {
             let mut pairs = sent.iter().zip(read).enumerate();
-            pairs.find_map(|(at, (sent, read))| Some(format!("/{at}{}", unknown(sent, read)?)))
+            pairs.find_map(|(at, (sent, read))| {
+                Some(format!("/{at}{}", unknown(sent, read, depth + 1)?))
+            })
         }
         _ => None,
     }
@@ -204,7 +210,20 @@ mod tests {
     fn sec_164_what_is_lost_on_the_way_is_found() {
         let sent = json!({ "a": { "b": [ { "c": 1, "d": 2 } ] } });
         let read = json!({ "a": { "b": [ { "c": 1 } ] }, "e": null });
-        assert_eq!(unknown(&sent, &read).as_deref(), Some("/a/b/0/d"));
-        assert_eq!(unknown(&read, &read), None);
+        assert_eq!(unknown(&sent, &read, 0).as_deref(), Some("/a/b/0/d"));
+        assert_eq!(unknown(&read, &read, 0), None);
+    }
+
+    #[test]
+    fn a_switch_that_is_off_may_be_left_out_inside() {
+        let read = json!({ "compat": { "implicit": false } });
+        for (sent, lost) in [
+            (json!({ "compat": { "implicit": false, "other": false } }), None),
+            (json!({ "compat": { "other": true } }), Some("/compat/other")),
+            (json!({ "compat": { "other": [] } }), Some("/compat/other")),
+            (json!({ "other": false }), Some("/other")),
+        ] {
+            assert_eq!(unknown(&sent, &read, 0).as_deref(), lost, "{sent}");
+        }
     }
 }

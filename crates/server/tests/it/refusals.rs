@@ -48,6 +48,12 @@ async fn sec_164_unknown_and_read_only_members_are_refused_and_named() {
             "/rule/groups",
         ),
         ("POST", "/api/v1/scopes", scope(json!({ "granted": "never" })), "/rule"),
+        (
+            "PUT",
+            "/api/v1/clients/shop",
+            with(client(), "compat", json!({ "anything": false })),
+            "/compat",
+        ),
         ("PUT", &user, with(body(), "enabled", json!("yes")), "/enabled"),
         ("PUT", &user, with(body(), "realm", json!("employees")), "/realm"),
     ];
@@ -61,6 +67,11 @@ async fn sec_164_unknown_and_read_only_members_are_refused_and_named() {
         assert!(place.starts_with(pointer) || pointer.starts_with(place), "{pointer}: {place}");
     }
     assert_eq!(server.get(&user, &admin).await.header("etag"), "\"1\"", "nothing was written");
+    // A switch may be sent as off, whether or not it is told when it is off.
+    let off = json!({ "implicit": false, "assertion_audience": false });
+    let off = with(client(), "compat", off);
+    let done = server.put("/api/v1/clients/shop", &admin, &off).await;
+    assert_eq!(done.status, StatusCode::OK, "{}", done.text);
     server.stop().await;
 }
 
