@@ -25,8 +25,11 @@ use crate::process::{Busy, Pinned, cpu, own_cpu};
 /// A payload of the size of an access token's.
 const PAYLOAD: [u8; 350] = [b'x'; 350];
 
-/// How often a floor and what stands on it are measured, by turns.
+/// How often a floor and what stands on it are measured, by turns, where that takes seconds.
 pub(crate) const ROUNDS: usize = 5;
+
+/// How often, where it takes a moment.
+const SLICES: usize = 20;
 
 /// What the bare server does before it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +162,7 @@ impl Bare {
     }
 
     /// What a request costs here and what one costs there, by turns, so that both are measured on the
-    /// same machine however its speed changes. Of each the cheapest round counts: what others do on the
+    /// same machine however its speed changes. Of each the cheapest slice counts: what others do on the
     /// machine only ever adds.
     pub(crate) async fn beside(
         &self,
@@ -171,13 +174,13 @@ impl Bare {
     ) -> anyhow::Result<Measured> {
         let get = format!("GET {} HTTP/1.1\r\nhost: {}\r\n\r\n", work.path(), self.address);
         let get = [get.into_bytes()];
-        let each = (count / ROUNDS).max(1);
+        let each = (count / SLICES).max(1);
         let mut measured = Measured { floor: Duration::MAX, cost: Duration::MAX };
-        for round in 0..ROUNDS {
+        for slice in 0..SLICES {
             let own = match requests.len() {
                 1 => requests,
                 // Each of them once.
-                _ => &requests[round * each..(round + 1) * each],
+                _ => &requests[slice * each..(slice + 1) * each],
             };
             let floor = cost(&self.address, self.process.pid, &get, each).await?;
             let cost = cost(address, pid, own, each).await?;
@@ -205,7 +208,7 @@ async fn cost(
     let before = cpu(pid)?;
     load::run(address, Arc::new(requests.to_vec()), count, |_, _| {}).await?;
     // Issue events are written a tenth of a second later.
-    tokio::time::sleep(Duration::from_millis(250)).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
     Ok(cpu(pid)?.saturating_sub(before) / u32::try_from(count)?)
 }
 
