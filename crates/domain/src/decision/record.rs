@@ -75,7 +75,7 @@ struct Brief<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     decision: Option<&'a Decision>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<Option<Timestamp>>,
+    until: Option<&'a Option<Timestamp>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -151,7 +151,7 @@ impl RecordedDecision {
             ask: new(&self.ask, &other.ask),
             facts,
             decision: new(&self.decision, &other.decision),
-            until: new(&self.until, &other.until).copied(),
+            until: new(&self.until, &other.until),
         }
     }
 
