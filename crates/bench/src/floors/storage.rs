@@ -66,12 +66,10 @@ pub(crate) async fn alone(
             let (grant, session) = (grant(chain as u64), session(chain as u64));
             for turn in 0..each {
                 match what {
-                    Stored::Rotation => rotate(&*store, &grant).await?,
-                    Stored::Authorization => {
-                        authorize(&*store, &session, code(chain, turn)).await?
-                    }
-                    Stored::Redemption => redeem(&*store, &session, code(chain, turn)).await?,
-                }
+                    Stored::Rotation => rotate(&*store, &grant).await,
+                    Stored::Authorization => authorize(&*store, &session, code(chain, turn)).await,
+                    Stored::Redemption => redeem(&*store, &session, code(chain, turn)).await,
+                }?;
             }
             anyhow::Ok(())
         });
