@@ -178,7 +178,7 @@ describe('without scripts', () => {
 test('trap_024 with scripts the answer to a client posts itself', async () => {
   const context = await browser.newContext();
   const { page, outside } = await open(context, site.origin);
-  const answered = page.waitForRequest('https://shop.example/cb');
+  const answered = page.waitForResponse('https://shop.example/cb');
   await page.goto(`${site.origin}/form-post.en`, { waitUntil: 'commit' });
   await answered;
   assert.deepEqual(outside, ['https://shop.example/cb']);
