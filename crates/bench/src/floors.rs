@@ -180,7 +180,7 @@ impl Bare {
             let own = match requests.len() {
                 1 => requests,
                 // Each of them once.
-                _ => &requests[slice * each..(slice + 1) * each],
+                _ => requests.chunks_exact(each).nth(slice).context("--requests is too small")?,
             };
             let floor = cost(&self.address, self.process.pid, &get, each).await?;
             let cost = cost(address, pid, own, each).await?;

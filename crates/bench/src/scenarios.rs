@@ -96,7 +96,7 @@ async fn one_server(
     let world = world.restart(grantor).await?;
     say(&format!(
         "\nMemory after {:.1} million requests: {memory:.1} MiB (goal 30); after a flood of passwords: {hashing:.1} MiB. Start to first answer with an existing database: {} ms (goal 100).\n",
-        requests as f64 * 6.8 / 1e6,
+        requests as f64 * 5.65 / 1e6,
         world.start.as_millis()
     ));
     Ok(())
