@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct Attempts {
     /// Attempts since the last success
     pub count: u32,
-    /// When the last one was, in seconds since 1970
+    /// When the last one was, in whole seconds since 1970, rounded up: no wait that is counted from
+    /// here is shorter than it says
     pub last: i64,
 }
 
@@ -39,7 +40,8 @@ impl Attempts {
                 return Attempt::Wait(Timestamp::from_second(until).unwrap_or(Timestamp::MAX));
             }
         }
-        Attempt::Counted(Self { count: self.count.saturating_add(1), last: now.as_second() })
+        let last = now.as_second() + i64::from(now.subsec_nanosecond() > 0);
+        Attempt::Counted(Self { count: self.count.saturating_add(1), last })
     }
 }
 
@@ -71,6 +73,15 @@ mod tests {
             let Attempt::Counted(next) = after else { panic!("still refused after {wait} s") };
             attempts = next;
         }
+    }
+
+    #[test]
+    fn sec_115_a_wait_is_never_shorter_than_it_says() {
+        let attempts = Attempts { count: FREE_ATTEMPTS, last: 0 };
+        let late = Timestamp::from_millisecond(100_999).unwrap();
+        let Attempt::Counted(next) = attempts.attempt(late) else { panic!("refused") };
+        // Two seconds from 100.999, which a count of whole seconds would end at 102.
+        assert_eq!(next.attempt(at(102)), Attempt::Wait(at(103)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Time that a test moves.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use grantor_server::clock::{Clock, SystemClock};
 use jiff::{SignedDuration, Timestamp};
@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 #[derive(Clone, Debug, Default)]
 pub struct TestClock {
     ahead_millis: Arc<AtomicI64>,
+    stopped: Arc<OnceLock<Timestamp>>,
 }
 
 impl TestClock {
@@ -19,11 +20,18 @@ impl TestClock {
         let millis = i64::try_from(by.as_millis()).expect("tests stay within an age");
         self.ahead_millis.fetch_add(millis, Ordering::SeqCst);
     }
+
+    /// Lets it stand still from now on, but for [`TestClock::advance`]: what must happen within a
+    /// second does so on a machine that is slow, too.
+    pub fn stop(&self) {
+        self.stopped.get_or_init(|| SystemClock.now());
+    }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
         let ahead = SignedDuration::from_millis(self.ahead_millis.load(Ordering::SeqCst));
-        SystemClock.now().checked_add(ahead).expect("tests stay within an age")
+        let now = self.stopped.get().copied().unwrap_or_else(|| SystemClock.now());
+        now.checked_add(ahead).expect("tests stay within an age")
     }
 }

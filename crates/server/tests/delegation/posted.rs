@@ -147,6 +147,7 @@ async fn sec_114_sec_115_wrong_ones_look_alike_and_count_with_those_of_the_page(
         let text = "The provided access grant is invalid, expired, or revoked.";
         assert_eq!(answer.body, json!({ "error": "invalid_grant", "error_description": text }));
     }
+    world.server.clock.stop();
     for _ in 0..10 {
         program(&world, &[("password", "wrong")]).await;
     }

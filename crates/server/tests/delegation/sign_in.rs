@@ -38,6 +38,7 @@ async fn sec_114_wrong_unknown_and_disabled_look_the_same() {
 #[tokio::test]
 async fn sec_115_after_ten_wrong_ones_the_right_one_is_not_looked_at() {
     let world = World::new().await;
+    world.server.clock.stop();
     let browser = world.browser();
     let form = browser.open(&world.request(&[])).await.form("login-form");
     for _ in 0..10 {

@@ -9,6 +9,7 @@ use crate::world::{PASSWORD, World};
 #[tokio::test]
 async fn sec_115_failures_at_the_page_and_at_the_token_endpoint_are_one_count() {
     let world = World::new().await;
+    world.server.clock.stop();
     let realm = json!({ "default_scopes": ["uid"], "password_grant": true });
     world.server.put("/api/v1/realms/customers", &world.admin, &realm).await;
     let old = json!({
