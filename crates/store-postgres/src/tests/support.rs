@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use grantor_store::contract::Fresh;
 
@@ -105,9 +106,23 @@ pub(crate) async fn client(url: &str) -> tokio_postgres::Client {
     client
 }
 
+/// The contract asks what comes of hundreds of operations at once, not how soon: on a machine that is
+/// busy with other tests none is turned away. What comes of waiting too long has tests of its own.
+fn patient(config: PostgresConfig) -> PostgresConfig {
+    let long = Duration::from_mins(1);
+    PostgresConfig {
+        wait: long,
+        lock_timeout: long,
+        statement_timeout: long,
+        idle_in_transaction_timeout: long,
+        answer_timeout: long,
+        ..config
+    }
+}
+
 /// An empty store.
 pub(crate) async fn fresh() -> Fresh {
     let schema = Schema::new();
-    let store = schema.store().await;
+    let store = PostgresStore::connect(patient(schema.config())).await.unwrap();
     Fresh::new(Arc::new(store), schema)
 }
