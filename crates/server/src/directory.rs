@@ -36,6 +36,9 @@ use crate::settings::MutualTlsListener;
 /// How many clients and users a node remembers.
 const REMEMBERED: usize = 4_096;
 
+/// What somebody's groups are called.
+pub type GroupNames = Vec<Arc<str>>;
+
 /// The memory of a node.
 #[derive(Debug)]
 pub struct Directory {
@@ -166,7 +169,7 @@ impl Directory {
         &self,
         tenant: &TenantName,
         groups: &[GroupId],
-    ) -> Result<Vec<Arc<str>>, StoreError> {
+    ) -> Result<GroupNames, StoreError> {
         let mut names = Vec::with_capacity(groups.len());
         for id in groups {
             let key = (tenant.clone(), *id);

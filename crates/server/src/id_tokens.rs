@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::app::App;
-use crate::directory::{TenantView, UserEntry};
+use crate::directory::{GroupNames, TenantView, UserEntry};
 use crate::tokens::NoSigner;
 
 /// What an `id_token` is made of.
@@ -31,31 +31,55 @@ pub struct About<'a> {
     pub wants_auth_time: bool,
     /// The `claims` parameter
     pub claims: &'a ClaimsRequest,
-    /// What was granted, where no access token goes out: then the claims of scopes are in here
-    /// (OIDC Core §5.4)
-    pub scopes: Option<&'a Scopes>,
-    /// What the scopes that were granted say of her groups (see [`groups`])
-    pub groups: &'a Map<String, Value>,
+    /// Whether no access token goes out: then the claims of scopes are in here (OIDC Core §5.4)
+    pub alone: bool,
+    /// What was granted
+    pub granted: &'a Scopes,
     /// As it was sent
     pub nonce: Option<&'a str>,
     /// What goes out beside it
     pub beside: Beside<'a>,
 }
 
+/// What has to be looked up for an `id_token`. It is before a code is spent, a refresh token rotated
+/// or an answer written down, so that who cannot have one has lost nothing.
+#[derive(Debug, Default)]
+pub struct LookedUp {
+    group_names: GroupNames,
+    encryption_key: Option<EncryptionKey>,
+}
+
+/// Looks up what an `id_token` for these scopes, or for some of them, is made of.
+pub async fn look_up<E: From<StoreError> + From<NoSigner>>(
+    app: &App,
+    view: &TenantView,
+    client: &Client,
+    person: &UserEntry,
+    scopes: &Scopes,
+) -> Result<LookedUp, E> {
+    let group_names = group_names(app, view, person, scopes).await?;
+    let encryption_key = match client.openid.id_token_encryption {
+        Some(encryption) => Some(encryption_key(app, client, encryption).await?),
+        None => None,
+    };
+    Ok(LookedUp { group_names, encryption_key })
+}
+
 /// Makes an `id_token`: signed, and encrypted if the client is registered so.
-pub async fn make(
+pub fn make(
     app: &App,
     view: &TenantView,
     about: About<'_>,
+    found: &LookedUp,
     now: Timestamp,
 ) -> Result<String, NoSigner> {
     let client = about.client;
     let asked = &about.claims.id_token;
     let none = Scopes::EMPTY;
-    let wanted =
-        Wanted { scopes: about.scopes.unwrap_or(&none), claims: asked, registered: &client.scopes };
+    let scopes = if about.alone { about.granted } else { &none };
+    let wanted = Wanted { scopes, claims: asked, registered: &client.scopes };
     let mut claims = release(about.user, wanted);
-    claims.extend(about.groups.clone());
+    claims.extend(of_groups(view, about.granted, &found.group_names));
     let sub = subject(app, client, about.user);
     let alg = client.id_token_alg();
     let token = IdToken {
@@ -78,7 +102,13 @@ pub async fn make(
         return Ok(unsigned(&IdToken { beside: Beside::default(), ..token }.to_jwt_payload()));
     }
     let signed = sign(view, alg, &token.to_jwt_payload(), now)?;
-    seal(app, client, client.openid.id_token_encryption, signed).await
+    match (client.openid.id_token_encryption, &found.encryption_key) {
+        (None, _) => Ok(signed),
+        (Some(Encryption { enc, .. }), Some(key)) => {
+            encrypt(key, enc, Some("JWT"), signed.as_bytes()).map_err(|_| NoSigner)
+        }
+        (Some(_), None) => Err(NoSigner),
+    }
 }
 
 /// The claims that name a person's groups, as the scopes that were granted have them: in every
@@ -89,19 +119,32 @@ pub async fn groups(
     person: &UserEntry,
     granted: &Scopes,
 ) -> Result<Map<String, Value>, StoreError> {
-    let mut said = Map::new();
-    let mut claims = group_claims(granted, &view.scopes).peekable();
-    if claims.peek().is_none() {
-        return Ok(said);
+    let names = group_names(app, view, person, granted).await?;
+    Ok(of_groups(view, granted, &names))
+}
+
+/// What a person's groups are called, if a scope has a claim that says so.
+async fn group_names(
+    app: &App,
+    view: &TenantView,
+    person: &UserEntry,
+    scopes: &Scopes,
+) -> Result<GroupNames, StoreError> {
+    if group_claims(scopes, &view.scopes).next().is_none() {
+        return Ok(GroupNames::new());
     }
-    let names = app.directory.group_names(&view.tenant.name, &person.groups).await?;
-    for claim in claims {
+    app.directory.group_names(&view.tenant.name, &person.groups).await
+}
+
+fn of_groups(view: &TenantView, granted: &Scopes, names: &GroupNames) -> Map<String, Value> {
+    let mut said = Map::new();
+    for claim in group_claims(granted, &view.scopes) {
         if let Some(value) = claim.value(names.iter().map(|name| &**name)) {
             // Of two scopes with one claim the first counts.
             said.entry(claim.name.clone()).or_insert(value);
         }
     }
-    Ok(said)
+    said
 }
 
 /// A JWT that nobody signed, for whoever registered `none` (OIDC Core §2, RFC 7519 §6); nothing of
@@ -159,9 +202,18 @@ async fn seal_content(
     content: String,
     cty: Option<&str>,
 ) -> Result<String, NoSigner> {
-    let Some(Encryption { alg, enc }) = encryption else { return Ok(content) };
+    let Some(encryption) = encryption else { return Ok(content) };
+    let key = encryption_key(app, client, encryption).await?;
+    encrypt(&key, encryption.enc, cty, content.as_bytes()).map_err(|_| NoSigner)
+}
+
+/// The client's key that content for it is encrypted with.
+async fn encryption_key(
+    app: &App,
+    client: &Client,
+    Encryption { alg, .. }: Encryption,
+) -> Result<EncryptionKey, NoSigner> {
     let jwks = app.client_keys.set_of(app, client).await.ok_or(NoSigner)?;
     let keys = jwks.get("keys").and_then(Value::as_array).ok_or(NoSigner)?;
-    let key = keys.iter().find_map(|key| EncryptionKey::from_jwk_for(key, alg).ok());
-    encrypt(&key.ok_or(NoSigner)?, enc, cty, content.as_bytes()).map_err(|_| NoSigner)
+    keys.iter().find_map(|key| EncryptionKey::from_jwk_for(key, alg).ok()).ok_or(NoSigner)
 }

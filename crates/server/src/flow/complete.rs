@@ -57,6 +57,7 @@ pub async fn complete(app: &App, context: &Context, ready: Ready) -> Result<Turn
     if let Some(complaint) = forbidden.filter(|_| request.to.response_type().has_token()) {
         return Ok(Turn::Answer(to, Answer::Refused(complaint)));
     }
+    let looked_up = front_channel::look_up(app, context, &ready, &entitled).await?;
     let opened = front_channel::grant(context, &ready, &entitled, grant);
     let stored = code.as_ref().map(|secret| single_use(context, secret, &ready, &entitled, grant));
     match write(app, context, &ready, stored, opened).await? {
@@ -74,7 +75,9 @@ pub async fn complete(app: &App, context: &Context, ready: Ready) -> Result<Turn
         app.directory.catch_up(context.now).await?;
     }
     let code = code.map(|secret| secret.reveal());
-    let mut granted = front_channel::members(app, context, &ready, &entitled, grant, code).await?;
+    let code = code.as_deref();
+    let mut granted =
+        front_channel::members(app, context, &ready, &entitled, grant, code, &looked_up)?;
     if request.is_openid() {
         let browser = session_state::browser_state(Some(&ready.session));
         let state = session_state::session_state(to.client(), to.uri(), &browser);

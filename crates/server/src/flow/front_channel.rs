@@ -15,7 +15,7 @@ use super::{FlowFailure, Ready};
 use crate::access;
 use crate::app::App;
 use crate::grants::{Context, subject, username};
-use crate::id_tokens;
+use crate::id_tokens::{self, LookedUp};
 use crate::tokens::{self, NoSigner, Speaker};
 
 /// The longest life of an access token that travels through a browser, in seconds.
@@ -74,18 +74,34 @@ pub(super) fn grant(
     })
 }
 
+/// What an `id_token` of the answer needs, where there is one.
+pub(super) async fn look_up(
+    app: &App,
+    context: &Context,
+    ready: &Ready,
+    entitled: &Entitlement,
+) -> Result<LookedUp, FlowFailure> {
+    let request = ready.transaction.request();
+    if !request.is_some_and(|request| request.to.response_type().has_id_token()) {
+        return Ok(LookedUp::default());
+    }
+    let (client, scopes) = (ready.entry.client(), &entitled.scopes);
+    id_tokens::look_up(app, &context.tenant, client, &ready.user, scopes).await
+}
+
 /// What the answer says, in the order of RFC 6749 §4.2.2 and OIDC Core §3.3.2.5.
-pub(super) async fn members(
+pub(super) fn members(
     app: &App,
     context: &Context,
     ready: &Ready,
     entitled: &Entitlement,
     grant: GrantId,
-    code: Option<String>,
+    code: Option<&str>,
+    looked_up: &LookedUp,
 ) -> Result<Vec<(&'static str, String)>, FlowFailure> {
     let request = ready.transaction.request().ok_or(NoSigner)?;
     let (kind, client) = (request.to.response_type(), ready.entry.client());
-    let mut members: Vec<_> = code.iter().map(|code| ("code", code.clone())).collect();
+    let mut members: Vec<_> = code.iter().map(|code| ("code", (*code).to_owned())).collect();
     let session = sign_in(&ready.session);
     let token = match kind.has_token() {
         false => None,
@@ -111,7 +127,6 @@ pub(super) async fn members(
         }
     };
     if kind.has_id_token() {
-        let groups = id_tokens::groups(app, &context.tenant, &ready.user, &entitled.scopes).await?;
         let about = id_tokens::About {
             client,
             user: &ready.user.user,
@@ -119,16 +134,12 @@ pub(super) async fn members(
             wants_auth_time: request.wants_auth_time,
             claims: &request.claims,
             // OIDC Core §5.4: in the ID token only where nothing leads to UserInfo.
-            scopes: (!kind.has_token() && !kind.has_code()).then_some(&entitled.scopes),
-            groups: &groups,
+            alone: !kind.has_token() && !kind.has_code(),
+            granted: &entitled.scopes,
             nonce: request.nonce.as_deref(),
-            beside: Beside {
-                access_token: token.as_deref(),
-                code: code.as_deref(),
-                state: request.to.state(),
-            },
+            beside: Beside { access_token: token.as_deref(), code, state: request.to.state() },
         };
-        let token = id_tokens::make(app, &context.tenant, about, context.now).await?;
+        let token = id_tokens::make(app, &context.tenant, about, looked_up, context.now)?;
         members.push(("id_token", token));
     }
     Ok(members)

@@ -28,7 +28,7 @@ use super::{Context, Issued, TokenFailure, access_token, concluded, entry};
 use crate::app::App;
 use crate::decisions::About;
 use crate::directory::{ClientEntry, UserEntry};
-use crate::id_tokens;
+use crate::id_tokens::{self, LookedUp};
 use crate::tokens::Speaker;
 
 /// What the client presents.
@@ -79,6 +79,7 @@ pub(super) async fn issue(
     let found = find(app, tenant, &secret).await?.ok_or_else(unknown)?;
     let user = app.directory.user(tenant, found.user).await?.ok_or_else(unknown)?;
     let resource = target(&found, resource)?;
+    let looked_up = look_up(app, context, client, &found, &user).await?;
     let (refresh_token, refresh) = app.secrets.mint_refresh_token(found.grant);
     let case = Case {
         app: app.clone(),
@@ -110,7 +111,22 @@ pub(super) async fn issue(
     };
     let entitled = concluded(app, context, &record)?;
     let refresh_token = entitled.refreshable.then_some(refresh_token);
-    hand_out(app, context, client, &found, &user, entitled, refresh_token).await
+    let issued = hand_out(app, context, client, &found, &user, entitled, refresh_token)?;
+    with_id_token(app, context, client, &found, &user, &looked_up, issued)
+}
+
+/// What an `id_token` needs, where there is one.
+async fn look_up(
+    app: &App,
+    context: &Context,
+    client: &AuthenticatedClient,
+    code: &AuthorizationCode,
+    user: &UserEntry,
+) -> Result<LookedUp, TokenFailure> {
+    if !code.scopes.contains("openid") {
+        return Ok(LookedUp::default());
+    }
+    id_tokens::look_up(app, &context.tenant, client, user, &code.scopes).await
 }
 
 async fn find(
@@ -137,7 +153,7 @@ fn target(code: &AuthorizationCode, named: Option<String>) -> Result<Option<Stri
     }
 }
 
-async fn hand_out(
+fn hand_out(
     app: &App,
     context: &Context,
     client: &AuthenticatedClient,
@@ -154,25 +170,36 @@ async fn hand_out(
         session: code.sign_in.session.filter(|_| !code.offline),
     };
     let access_token = access_token(context, client, speaker, &entitled)?;
-    let id_token = if code.scopes.contains("openid") {
-        let groups = id_tokens::groups(app, &context.tenant, user, &entitled.scopes).await?;
-        let about = id_tokens::About {
-            client,
-            user: &user.user,
-            sign_in: &code.sign_in,
-            wants_auth_time: code.wants_auth_time,
-            claims: &code.claims,
-            scopes: None,
-            groups: &groups,
-            nonce: code.nonce.as_deref(),
-            beside: Beside { access_token: Some(&access_token), ..Beside::default() },
-        };
-        Some(id_tokens::make(app, &context.tenant, about, context.now).await?)
-    } else {
-        None
-    };
     let realm = Some(code.realm.clone());
-    Ok(Issued { access_token, refresh_token, id_token, entitled, realm })
+    Ok(Issued { access_token, refresh_token, id_token: None, entitled, realm })
+}
+
+/// OIDC Core §3.1.3.3: an `id_token` beside what an OpenID request is answered with.
+fn with_id_token(
+    app: &App,
+    context: &Context,
+    client: &AuthenticatedClient,
+    code: &AuthorizationCode,
+    user: &UserEntry,
+    looked_up: &LookedUp,
+    issued: Issued,
+) -> Result<Issued, TokenFailure> {
+    if !code.scopes.contains("openid") {
+        return Ok(issued);
+    }
+    let about = id_tokens::About {
+        client,
+        user: &user.user,
+        sign_in: &code.sign_in,
+        wants_auth_time: code.wants_auth_time,
+        claims: &code.claims,
+        granted: &issued.entitled.scopes,
+        alone: false,
+        nonce: code.nonce.as_deref(),
+        beside: Beside { access_token: Some(&issued.access_token), ..Beside::default() },
+    };
+    let id_token = id_tokens::make(app, &context.tenant, about, looked_up, context.now)?;
+    Ok(Issued { id_token: Some(id_token), ..issued })
 }
 
 impl Case {

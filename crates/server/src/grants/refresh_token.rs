@@ -5,7 +5,7 @@ use std::sync::Arc;
 use grantor_crypto::seal::{open_with_secret, seal_with_secret};
 use grantor_crypto::secret::LookupSecret;
 use grantor_domain::client_auth::AuthenticatedClient;
-use grantor_domain::decision::{Ask, Entitlement, GrantFacts, Outcome, RecordedDecision};
+use grantor_domain::decision::{Ask, GrantFacts, Outcome, RecordedDecision};
 use grantor_domain::grant::Grant;
 use grantor_domain::issue::id_token::Beside;
 use grantor_domain::refresh::{
@@ -25,7 +25,7 @@ use super::{Context, Issued, TokenFailure, access_token, concluded, entry};
 use crate::app::App;
 use crate::decisions::About;
 use crate::directory::{ClientEntry, UserEntry};
-use crate::id_tokens;
+use crate::id_tokens::{self, LookedUp};
 use crate::tokens::Speaker;
 
 /// Everything the judgement inside the transaction looks at.
@@ -67,6 +67,7 @@ pub(super) async fn issue(
     let generation = app.directory.generation();
     let grant = app.store.grant(tenant, id).await?.ok_or_else(unknown)?;
     let user = app.directory.user(tenant, grant.user).await?.ok_or_else(unknown)?;
+    let looked_up = look_up(app, context, client, &grant, &user).await?;
     let (next, secret) = app.secrets.mint_refresh_token(id);
     let case = Case {
         app: app.clone(),
@@ -120,9 +121,10 @@ pub(super) async fn issue(
         session: session_of(&grant),
     };
     let access_token = access_token(context, client, speaker, &entitled)?;
-    let id_token = id_token(app, context, client, &grant, &user, &entitled, &access_token).await?;
-    let realm = Some(grant.realm);
-    Ok(Issued { access_token, refresh_token: Some(next), id_token, entitled, realm })
+    let realm = Some(grant.realm.clone());
+    let refresh_token = Some(next);
+    let issued = Issued { access_token, refresh_token, id_token: None, entitled, realm };
+    with_id_token(app, context, client, &grant, &user, &looked_up, issued)
 }
 
 /// The session that a grant ends with, unless it was given for offline use (OIDC Core §11).
@@ -130,32 +132,46 @@ fn session_of(grant: &Grant) -> Option<SessionId> {
     grant.origin.as_ref().filter(|origin| !origin.offline)?.sign_in.session
 }
 
-/// OIDC Core §12.2: the same person, the same sign-in, no nonce.
-async fn id_token(
+/// What an `id_token` needs, where a grant came from a sign-in and so has one.
+async fn look_up(
     app: &App,
     context: &Context,
     client: &AuthenticatedClient,
     grant: &Grant,
     user: &UserEntry,
-    entitled: &Entitlement,
-    access_token: &str,
-) -> Result<Option<String>, TokenFailure> {
+) -> Result<LookedUp, TokenFailure> {
+    if grant.origin.is_none() || !grant.scopes.contains("openid") {
+        return Ok(LookedUp::default());
+    }
+    id_tokens::look_up(app, &context.tenant, client, user, &grant.scopes).await
+}
+
+/// OIDC Core §12.2: the same person, the same sign-in, no nonce.
+fn with_id_token(
+    app: &App,
+    context: &Context,
+    client: &AuthenticatedClient,
+    grant: &Grant,
+    user: &UserEntry,
+    looked_up: &LookedUp,
+    issued: Issued,
+) -> Result<Issued, TokenFailure> {
     let Some(origin) = grant.origin.as_ref().filter(|_| grant.scopes.contains("openid")) else {
-        return Ok(None);
+        return Ok(issued);
     };
-    let groups = id_tokens::groups(app, &context.tenant, user, &entitled.scopes).await?;
     let about = id_tokens::About {
         client,
         user: &user.user,
         sign_in: &origin.sign_in,
         wants_auth_time: origin.wants_auth_time,
         claims: &origin.claims,
-        scopes: None,
-        groups: &groups,
+        granted: &issued.entitled.scopes,
+        alone: false,
         nonce: None,
-        beside: Beside { access_token: Some(access_token), ..Beside::default() },
+        beside: Beside { access_token: Some(&issued.access_token), ..Beside::default() },
     };
-    Ok(Some(id_tokens::make(app, &context.tenant, about, context.now).await?))
+    let id_token = id_tokens::make(app, &context.tenant, about, looked_up, context.now)?;
+    Ok(Issued { id_token: Some(id_token), ..issued })
 }
 
 /// The successor that was handed out before, opened with the token it succeeded (SEC-062).

@@ -234,6 +234,27 @@ async fn trap_060_keys_by_uri_are_kept_and_fetched_again_when_one_is_missing() {
 }
 
 #[tokio::test]
+async fn sec_047_a_code_is_not_spent_on_an_id_token_that_cannot_be_made() {
+    use grantor_crypto::jwe::{DecryptionKey, KeyManagement};
+
+    let key = DecryptionKey::generate(KeyManagement::EcdhEs, "enc-1".to_owned()).unwrap();
+    let host = Host::start().await;
+    let encrypted = json!({
+        "jwks_uri": host.at("/jwks"), "openid": { "id_token_encryption": { "alg": "ECDH-ES" } },
+    });
+    let world = Openid::on(host.server().await, encrypted).await;
+    let code = world.given("openid").await;
+    let refused = world.redeem(&code).await;
+    assert_eq!(refused.status, StatusCode::INTERNAL_SERVER_ERROR, "{}", refused.text);
+    host.put("/jwks", &json!({ "keys": [key.public_jwk().unwrap()] }));
+    world.server.clock.advance(jiff::SignedDuration::from_secs(6));
+    let bought = world.redeem(&code).await;
+    assert_eq!(bought.status, StatusCode::OK, "{}", bought.text);
+    assert_eq!(bought.body["id_token"].as_str().unwrap().split('.').count(), 5);
+    world.server.stop().await;
+}
+
+#[tokio::test]
 async fn trap_046_sec_033_an_object_is_fetched_where_it_is_registered_and_kept_if_it_cannot_change()
 {
     use base64::Engine as _;
