@@ -45,6 +45,37 @@ impl Attempts {
     }
 }
 
+/// How often somebody may fail: so many times at once, and from then on one time in a while
+/// (SEC-056, SEC-115). What is remembered is one moment, that at which everything is forgiven: each
+/// failure moves it on, and passing time comes nearer to it (the cell rate algorithm of ITU-T I.371).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Failures that are free
+    pub free: u32,
+    /// In how many seconds one is forgiven
+    pub forgiven_in: u32,
+}
+
+impl Pace {
+    /// When everything is forgiven after one more failure, in milliseconds since 1970; before the first
+    /// that is 0.
+    pub fn failed(self, forgiven: i64, now: Timestamp) -> i64 {
+        forgiven.max(now.as_millisecond()).saturating_add(self.millis(1))
+    }
+
+    /// Seconds until the next try is looked at; `None` is at once.
+    pub fn wait(self, forgiven: i64, now: Timestamp) -> Option<u32> {
+        let fits = self.millis(self.free.max(1)).saturating_sub(self.millis(1));
+        let over = forgiven.saturating_sub(now.as_millisecond()).saturating_sub(fits);
+        let seconds = u32::try_from(over.saturating_add(999) / 1_000).unwrap_or(u32::MAX);
+        (over > 0).then_some(seconds)
+    }
+
+    fn millis(self, failures: u32) -> i64 {
+        i64::from(failures).saturating_mul(i64::from(self.forgiven_in)).saturating_mul(1_000)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +113,38 @@ mod tests {
         let Attempt::Counted(next) = attempts.attempt(late) else { panic!("refused") };
         // Two seconds from 100.999, which a count of whole seconds would end at 102.
         assert_eq!(next.attempt(at(102)), Attempt::Wait(at(103)));
+    }
+
+    #[test]
+    fn sec_115_so_many_failures_are_free_and_then_one_in_a_while() {
+        let pace = Pace { free: 3, forgiven_in: 5 };
+        let mut forgiven = 0;
+        for _ in 0..3 {
+            assert_eq!(pace.wait(forgiven, at(100)), None);
+            forgiven = pace.failed(forgiven, at(100));
+        }
+        let waits = [(100, Some(5)), (101, Some(4)), (104, Some(1)), (105, None)];
+        for (second, wait) in waits {
+            assert_eq!(pace.wait(forgiven, at(second)), wait, "at {second}");
+        }
+        forgiven = pace.failed(forgiven, at(105));
+        assert_eq!(pace.wait(forgiven, at(109)), Some(1), "one was forgiven, not all");
+        assert_eq!(pace.wait(forgiven, at(110)), None);
+    }
+
+    #[test]
+    fn sec_116_what_is_long_ago_counts_no_more() {
+        let pace = Pace { free: 2, forgiven_in: 5 };
+        let mut forgiven = 0;
+        for _ in 0..100 {
+            forgiven = pace.failed(forgiven, at(100));
+        }
+        assert_eq!(pace.wait(forgiven, at(100 + 495)), None);
+        for _ in 0..2 {
+            assert_eq!(pace.wait(forgiven, at(1_000)), None);
+            forgiven = pace.failed(forgiven, at(1_000));
+        }
+        assert!(pace.wait(forgiven, at(1_000)).is_some());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use grantor_crypto::password::HashCost;
 use grantor_crypto::pool::PoolConfig;
 use grantor_oauth_types::name::TenantName;
 use grantor_server::outbound::OutboundPolicy;
-use grantor_server::settings::{MutualTlsListener, Settings};
+use grantor_server::settings::{Failures, MutualTlsListener, Settings};
 use grantor_store_sqlite::Synchronous;
 
 use rustls::pki_types::CertificateDer;
@@ -126,6 +126,7 @@ impl Config {
         settings.drain_seconds = raw.server.drain_seconds.unwrap_or(settings.drain_seconds);
         settings.drain_delay_seconds = raw.server.drain_delay_seconds.unwrap_or_default();
         settings.outbound = outbound(raw.outbound)?;
+        settings.failures = failures(&raw.failures)?;
         let (mutual_tls, reached) = mutual_tls(raw.mtls, tls.as_ref())?.unzip();
         settings.mutual_tls = reached;
         Ok(Self {
@@ -275,6 +276,16 @@ fn authorities(key: &str, files: &[PathBuf]) -> anyhow::Result<Vec<CertificateDe
         }
     }
     Ok(found)
+}
+
+fn failures(raw: &raw::RawFailures) -> anyhow::Result<Failures> {
+    let default = Failures::default();
+    let per_client = raw.per_client.unwrap_or(default.per_client);
+    let per_address = raw.per_address.unwrap_or(default.per_address);
+    if per_client == 0 || per_address == 0 {
+        bail!("failures.per_client and failures.per_address are at least 1");
+    }
+    Ok(Failures { per_client, per_address })
 }
 
 fn passwords(raw: &raw::RawPasswords) -> anyhow::Result<PoolConfig> {

@@ -1,9 +1,11 @@
 //! What a request can reach.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use grantor_crypto::pool::PasswordPool;
 use grantor_oauth_types::id::{Id, IdKind};
+use grantor_oauth_types::name::{ClientId, TenantName};
 use grantor_store::Store;
 use jiff::Timestamp;
 
@@ -14,6 +16,7 @@ use crate::directory::Directory;
 use crate::metrics::Metrics;
 use crate::secrets::Secrets;
 use crate::settings::Settings;
+use crate::throttle::Throttle;
 
 /// One per process, cloned per request. Handlers take `State<App>` and nothing else global.
 #[derive(Clone, Debug)]
@@ -41,7 +44,9 @@ pub struct Parts {
     /// How the operator wants it
     pub settings: Settings,
     /// Failed client authentications of late
-    pub client_failures: crate::throttle::Throttle,
+    pub client_failures: Throttle<(TenantName, ClientId, Option<IpAddr>)>,
+    /// Wrong passwords of late, by where they came from
+    pub password_failures: Throttle<(TenantName, IpAddr)>,
     /// The one way out
     pub outbound: crate::outbound::Outbound,
     /// Logout tokens on their way

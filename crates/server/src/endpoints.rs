@@ -34,6 +34,7 @@ use crate::directory::TenantView;
 use crate::extract::{Peer, authorization, is_form};
 use crate::flow::FlowFailure;
 use crate::grants::{Context, TokenFailure};
+use crate::throttle::origin;
 use crate::transaction::{Stuck, Transaction};
 
 /// A new context, with the number of the decision that is about to be made.
@@ -74,8 +75,8 @@ pub(crate) async fn authenticated(
     presented: &PresentedClient,
 ) -> Result<AuthenticatedClient, TokenFailure> {
     let tenant = &context.tenant.tenant.name;
-    let wait = app.client_failures.wait(tenant, &presented.id, context.address, context.now);
-    if let Some(seconds) = wait {
+    let who = || (tenant.clone(), presented.id.clone(), context.address.map(origin));
+    if let Some(seconds) = app.client_failures.wait(who, context.now) {
         return Err(TokenError::SlowDown(seconds).into());
     }
     let entry = app.directory.client(tenant, &presented.id).await?;
@@ -107,7 +108,7 @@ pub(crate) async fn authenticated(
         Err(refusal) => Err(refusal),
     };
     proven.map_err(|refusal| {
-        app.client_failures.failed(tenant, &presented.id, context.address, context.now);
+        app.client_failures.failed(&who(), context.now);
         app.audit.push(IssueEvent {
             id: context.decision,
             tenant: tenant.clone(),

@@ -1,5 +1,6 @@
 //! Is this the password of that user? The one place that asks, for every way to give one.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use grantor_crypto::password::{Password, PasswordHash};
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 
 use crate::app::App;
 use crate::directory::UserEntry;
+use crate::throttle::origin;
 
 /// What somebody typed.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub struct Typed<'a> {
     pub username: &'a UserName,
     /// The secret
     pub password: &'a str,
+    /// From which address, if that is known
+    pub address: Option<IpAddr>,
 }
 
 /// Why nobody was recognised.
@@ -43,8 +47,29 @@ pub enum Unrecognised {
 }
 
 /// The user, if the password is right. The attempt is counted before the secret is looked at
-/// (SEC-115, REL-021), and unknown, wrong and disabled cost and say the same (SEC-114).
+/// (SEC-115, REL-021), and unknown, wrong and disabled cost and say the same (SEC-114). Who has been
+/// wrong about many people is not listened to for a while, whoever is meant.
 pub async fn check(
+    app: &App,
+    tenant: &TenantName,
+    typed: Typed<'_>,
+    now: Timestamp,
+) -> Result<Arc<UserEntry>, Unrecognised> {
+    let from = typed.address.map(|address| (tenant.clone(), origin(address)));
+    if let Some(from) = &from
+        && let Some(seconds) = app.password_failures.wait(|| from.clone(), now)
+    {
+        return Err(Unrecognised::SlowDown(seconds));
+    }
+    let found = look(app, tenant, typed, now).await;
+    if let (Some(from), Err(Unrecognised::Wrong)) = (&from, &found) {
+        app.password_failures.failed(from, now);
+    }
+    found
+}
+
+/// The same, for whoever may try.
+async fn look(
     app: &App,
     tenant: &TenantName,
     typed: Typed<'_>,

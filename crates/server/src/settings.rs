@@ -16,12 +16,29 @@ pub struct Settings {
     pub outbound: OutboundPolicy,
     /// Where clients show certificates; `None` is nowhere
     pub mutual_tls: Option<MutualTlsListener>,
+    /// How often somebody may fail to authenticate
+    pub failures: Failures,
     /// How many connections may be open at once
     pub max_connections: usize,
     /// How long a drain may take, in seconds (REL-028)
     pub drain_seconds: u64,
     /// How long requests are still taken after readiness went off, in seconds (REL-028)
     pub drain_delay_seconds: u64,
+}
+
+/// How many failures are free, before one is asked to wait (SEC-056, SEC-115).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failures {
+    /// Of the authentication of one client, from one address; then one in 15 seconds
+    pub per_client: u32,
+    /// Of passwords of whomever, from one address or IPv6 network (/64); then one in 5 seconds
+    pub per_address: u32,
+}
+
+impl Default for Failures {
+    fn default() -> Self {
+        Self { per_client: 20, per_address: 100 }
+    }
 }
 
 /// How clients reach the listener that asks for certificates (RFC 8705 §5): at the host of their
@@ -57,6 +74,7 @@ impl Settings {
             trusted_proxies: Vec::new(),
             outbound: OutboundPolicy::default(),
             mutual_tls: None,
+            failures: Failures::default(),
             max_connections: 10_000,
             drain_seconds: 30,
             drain_delay_seconds: 0,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grantor_crypto::pool::PasswordPool;
+use grantor_domain::throttle::Pace;
 use grantor_store::{Store, StoreError};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -15,7 +16,8 @@ use crate::directory::Directory;
 use crate::listener::{self, Face, Listener};
 use crate::outbound::Outbound;
 use crate::secrets::Secrets;
-use crate::settings::Settings;
+use crate::settings::{Failures, Settings};
+use crate::throttle::Throttle;
 use crate::{jobs, routes};
 
 /// What a node is made of.
@@ -53,6 +55,9 @@ pub async fn start(node: Node, listeners: Vec<Listener>) -> Result<Running, Stor
     let directory = Directory::load(store, secrets, mutual_tls, now).await?;
     let outbound = Outbound::new(&node.settings.outbound, Arc::clone(&node.clock))
         .map_err(|error| StoreError::Unavailable(format!("the outbound settings: {error}")))?;
+    let Failures { per_client, per_address } = node.settings.failures;
+    let client_pace = Pace { free: per_client, forgiven_in: 15 };
+    let address_pace = Pace { free: per_address, forgiven_in: 5 };
     let app = App::new(Parts {
         outbound,
         back_channel: crate::logout::BackChannel::default(),
@@ -68,7 +73,8 @@ pub async fn start(node: Node, listeners: Vec<Listener>) -> Result<Running, Stor
         metrics: crate::metrics::Metrics::default(),
         clock: node.clock,
         settings: node.settings,
-        client_failures: crate::throttle::Throttle::default(),
+        client_failures: Throttle::new(client_pace),
+        password_failures: Throttle::new(address_pace),
         turnstiles: crate::turnstile::Turnstiles::default(),
         draining: watch::Sender::new(false),
     });

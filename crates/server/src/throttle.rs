@@ -1,72 +1,65 @@
-//! Slowing down whoever fails to authenticate a client again and again (SEC-056).
+//! Slowing down whoever fails to authenticate again and again (SEC-056, SEC-115).
 //!
-//! Kept per node and per pair of client and address, so that nobody can lock a client out for its
-//! real owner. Password failures are counted in the store instead (`grantor_domain::throttle`).
+//! Kept per node: who guesses the secret of a client is known by client and address, so that nobody can
+//! lock a client out for its real owner; who guesses the passwords of many people by the address alone.
+//! The failures on one account are counted in the store instead (`grantor_domain::throttle`), and all
+//! guessing there is together is bounded by the pool that hashes (SEC-118).
 
-use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use grantor_oauth_types::name::{ClientId, TenantName};
+use grantor_domain::throttle::Pace;
 use jiff::Timestamp;
 use quick_cache::sync::Cache;
 
-/// Failures that are free.
-const FREE: u32 = 20;
-
-/// After this many seconds without a failure everything is forgotten.
-const FORGET_AFTER: i64 = 300;
-
-/// How many pairs are remembered; the oldest go first (REL-035).
+/// How many are remembered; the oldest go first (REL-035).
 const REMEMBERED: usize = 10_000;
 
 /// Recent failures.
 #[derive(Debug)]
-pub struct Throttle {
-    failures: Cache<(TenantName, ClientId, Option<IpAddr>), (u32, i64)>,
+pub struct Throttle<K> {
+    /// When everything is forgiven, in milliseconds since 1970
+    forgiven: Cache<K, Arc<AtomicI64>>,
+    pace: Pace,
     /// Whether there ever was one: mostly nobody fails, and nothing has to be looked up
     any: AtomicBool,
 }
 
-impl Default for Throttle {
-    fn default() -> Self {
-        Self { failures: Cache::new(REMEMBERED), any: AtomicBool::new(false) }
+impl<K: Clone + Eq + Hash> Throttle<K> {
+    /// Lets everybody fail at this pace.
+    pub fn new(pace: Pace) -> Self {
+        Self { forgiven: Cache::new(REMEMBERED), pace, any: AtomicBool::new(false) }
     }
-}
 
-impl Throttle {
     /// Seconds until the next try is looked at; `None` is at once.
-    pub fn wait(
-        &self,
-        tenant: &TenantName,
-        client: &ClientId,
-        address: Option<IpAddr>,
-        now: Timestamp,
-    ) -> Option<u32> {
+    pub fn wait(&self, who: impl FnOnce() -> K, now: Timestamp) -> Option<u32> {
         if !self.any.load(Ordering::Relaxed) {
             return None;
         }
-        let (count, last) = self.failures.get(&(tenant.clone(), client.clone(), address))?;
-        let over = count.checked_sub(FREE)?;
-        let wait = 1_i64 << over.min(6);
-        u32::try_from(last + wait - now.as_second()).ok().filter(|seconds| *seconds > 0)
+        self.pace.wait(self.forgiven.get(&who())?.load(Ordering::Relaxed), now)
     }
 
     /// Remembers a failure.
-    pub fn failed(
-        &self,
-        tenant: &TenantName,
-        client: &ClientId,
-        address: Option<IpAddr>,
-        now: Timestamp,
-    ) {
-        let key = (tenant.clone(), client.clone(), address);
-        let second = now.as_second();
-        let count = match self.failures.get(&key) {
-            Some((count, last)) if second - last < FORGET_AFTER => count.saturating_add(1),
-            _ => 1,
-        };
-        self.failures.insert(key, (count, second));
+    pub fn failed(&self, who: &K, now: Timestamp) {
+        let fresh = || Ok::<_, std::convert::Infallible>(Arc::default());
+        let Ok(forgiven) = self.forgiven.get_or_insert_with(who, fresh);
+        let next = |forgiven| Some(self.pace.failed(forgiven, now));
+        let _ = forgiven.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
         self.any.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What counts as one address: of IPv6 the network that one subscriber has, since any of its addresses
+/// is free to take (RFC 6177 §2).
+pub fn origin(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = u128::from(address) >> 64 << 64;
+            IpAddr::V6(Ipv6Addr::from(network))
+        }
+        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -74,14 +67,34 @@ impl Throttle {
 mod tests {
     use super::*;
 
+    const PACE: Pace = Pace { free: 3, forgiven_in: 5 };
+
     #[test]
-    fn rel_035_failures_of_ever_new_clients_take_no_more_than_their_room() {
-        let (throttle, now) = (Throttle::default(), Timestamp::UNIX_EPOCH);
-        let tenant = TenantName::parse("main").unwrap();
+    fn rel_035_failures_of_ever_new_names_take_no_more_than_their_room() {
+        let throttle = Throttle::new(PACE);
         for n in 0..3 * REMEMBERED {
-            let client = ClientId::parse(&format!("client-{n}")).unwrap();
-            throttle.failed(&tenant, &client, None, now);
+            throttle.failed(&n, Timestamp::UNIX_EPOCH);
         }
-        assert!(throttle.failures.len() <= REMEMBERED, "{}", throttle.failures.len());
+        assert!(throttle.forgiven.len() <= REMEMBERED, "{}", throttle.forgiven.len());
+    }
+
+    #[test]
+    fn sec_115_of_many_failures_at_once_each_counts() {
+        let throttle = Throttle::new(Pace { free: 1_000, forgiven_in: 1 });
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..250).for_each(|_| throttle.failed(&(), Timestamp::UNIX_EPOCH)));
+            }
+        });
+        assert_eq!(throttle.wait(|| (), Timestamp::UNIX_EPOCH), Some(1));
+    }
+
+    #[test]
+    fn sec_115_one_subscriber_is_one_address() {
+        let same = |a: &str, b: &str| origin(a.parse().unwrap()) == origin(b.parse().unwrap());
+        assert!(same("2001:db8::1", "2001:db8:0:0:ffff::2"));
+        assert!(!same("2001:db8::1", "2001:db8:0:1::1"));
+        assert!(same("192.0.2.1", "::ffff:192.0.2.1"));
+        assert!(!same("192.0.2.1", "192.0.2.2"));
     }
 }

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The sections, as they appear in the file and in names of environment variables.
-pub(crate) const SECTIONS: [&str; 7] =
-    ["server", "mtls", "tenant", "database", "keys", "passwords", "outbound"];
+pub(crate) const SECTIONS: [&str; 8] =
+    ["server", "mtls", "tenant", "database", "keys", "passwords", "failures", "outbound"];
 
 /// The file.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -26,6 +26,8 @@ pub(crate) struct RawConfig {
     pub(crate) keys: RawKeys,
     /// How passwords are hashed
     pub(crate) passwords: RawPasswords,
+    /// How often somebody may fail to authenticate
+    pub(crate) failures: RawFailures,
     /// Where the server may go
     pub(crate) outbound: RawOutbound,
 }
@@ -119,6 +121,18 @@ pub(crate) struct RawPasswords {
     pub(crate) memory_kib: Option<u32>,
     /// Passes of a hash; default and least 2
     pub(crate) passes: Option<u32>,
+}
+
+/// `[failures]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawFailures {
+    /// Failed authentications of one client from one address that are free, then one in 15 seconds;
+    /// default 20
+    pub(crate) per_client: Option<u32>,
+    /// Wrong passwords from one address or IPv6 network (/64) that are free, whoever is meant, then one
+    /// in 5 seconds; default 100. Failures on one account are counted besides
+    pub(crate) per_address: Option<u32>,
 }
 
 /// `[outbound]`

@@ -42,6 +42,7 @@ fn sec_169_what_is_unknown_or_unsafe_is_refused_with_a_reason() {
         ("[database]\nurl = \"mysql://x\"\n", "sqlite:PATH"),
         ("[database]\nsynchronous = \"off\"\n", "normal"),
         ("[passwords]\nmemory_kib = 8\n", "19456"),
+        ("[failures]\nper_client = 0\n", "at least 1"),
         ("[server]\nlisten = \"here\"\n", "ADDRESS:PORT"),
         ("listen = 1\n", "listen"),
     ];
@@ -55,6 +56,17 @@ fn sec_169_what_is_unknown_or_unsafe_is_refused_with_a_reason() {
 fn rel_032_an_unknown_environment_variable_of_a_section_is_refused() {
     assert!(read("", &[("GRANTOR_SERVER_LISTEEN", "x")]).is_err());
     assert!(read("", &[("GRANTOR_LOG", "debug")]).is_ok(), "other variables are others' business");
+}
+
+#[test]
+fn every_section_is_in_the_reference_and_read_from_the_environment() {
+    let schema = schema();
+    let properties = schema["properties"].as_object().unwrap();
+    let mut sections = raw::SECTIONS.to_vec();
+    sections.sort_unstable();
+    assert!(properties.keys().eq(&sections), "{:?} {sections:?}", properties.keys());
+    let config = read("", &[("GRANTOR_FAILURES_PER_ADDRESS", "7")]).unwrap();
+    assert_eq!(config.settings.failures.per_address, 7);
 }
 
 #[test]

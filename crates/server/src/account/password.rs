@@ -102,7 +102,8 @@ fn acceptable(person: &Person, new: &str, again: &str) -> Result<Password, Passw
 /// The old password, counted like every attempt (SEC-115).
 async fn recognise(person: &Person, current: &str) -> Result<(), No> {
     let user = person.user();
-    let typed = Typed { realm: &user.realm, username: &user.name, password: current };
+    let (realm, username, address) = (&user.realm, &user.name, person.context.address);
+    let typed = Typed { realm, username, password: current, address };
     let tenant = &person.context.tenant.tenant.name;
     match passwords::check(&person.app, tenant, typed, person.now()).await {
         Ok(found) if found.user.id == user.id => Ok(()),

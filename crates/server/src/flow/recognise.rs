@@ -42,7 +42,8 @@ pub async fn recognise(
     let (Some(realm), Ok(username)) = (realm, UserName::parse(typed.username)) else {
         return Ok(Err(SignInError::Wrong));
     };
-    let typed = passwords::Typed { realm, username: &username, password: typed.password };
+    let (password, address) = (typed.password, context.address);
+    let typed = passwords::Typed { realm, username: &username, password, address };
     let tenant = &context.tenant.tenant.name;
     let error = match passwords::check(app, tenant, typed, context.now).await {
         Ok(user) if !may_sign_in(&user) => SignInError::Wrong,

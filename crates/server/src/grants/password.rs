@@ -124,7 +124,8 @@ async fn recognised(
     realm: &RealmName,
     login: &Login,
 ) -> Result<Arc<UserEntry>, TokenFailure> {
-    let typed = Typed { realm, username: &login.username, password: &login.password };
+    let (username, password) = (&login.username, &login.password);
+    let typed = Typed { realm, username, password, address: context.address };
     let tenant = &context.tenant.tenant.name;
     passwords::check(app, tenant, typed, context.now).await.map_err(|why| match why {
         Unrecognised::Wrong => TokenError::WrongCredentials.into(),

@@ -1,30 +1,38 @@
-//! Failures are counted for the account, wherever the password was tried (SEC-115).
+//! Failures are counted for the account, wherever the password was tried, and for the address, whoever
+//! was meant (SEC-115); those of clients for both (SEC-056).
 
 use grantor_testkit::Answer;
+use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::json;
 
 use crate::world::{PASSWORD, World};
 
+impl World {
+    /// A client `old` that takes passwords of customers; its secret.
+    async fn password_client(&self) -> String {
+        let realm = json!({ "default_scopes": ["uid"], "password_grant": true });
+        self.server.put("/api/v1/realms/customers", &self.admin, &realm).await;
+        let old = json!({
+            "id": "old", "auth_method": "client_secret_basic", "grant_types": ["password"],
+            "realms": ["customers"], "scopes": ["uid"], "compat": { "password_grant": true },
+        });
+        self.client(&old).await["client_secret"].as_str().unwrap().to_owned()
+    }
+}
+
+fn by_password<'a>(name: &'a str, password: &'a str) -> [(&'static str, &'a str); 4] {
+    [("grant_type", "password"), ("realm", "customers"), ("username", name), ("password", password)]
+}
+
 #[tokio::test]
 async fn sec_115_failures_at_the_page_and_at_the_token_endpoint_are_one_count() {
     let world = World::new().await;
     world.server.clock.stop();
-    let realm = json!({ "default_scopes": ["uid"], "password_grant": true });
-    world.server.put("/api/v1/realms/customers", &world.admin, &realm).await;
-    let old = json!({
-        "id": "old", "auth_method": "client_secret_basic", "grant_types": ["password"],
-        "realms": ["customers"], "scopes": ["uid"], "compat": { "password_grant": true },
-    });
-    let secret = world.client(&old).await["client_secret"].as_str().unwrap().to_owned();
+    let secret = world.password_client().await;
     let by_password = async |name: &str, password: &str| {
-        let form = [
-            ("grant_type", "password"),
-            ("realm", "customers"),
-            ("username", name),
-            ("password", password),
-        ];
         let request = world.server.request(Method::POST, "/oauth2/token");
+        let form = by_password(name, password);
         Answer::of(request.basic_auth("old", Some(&secret)).form(&form)).await
     };
     assert_eq!(by_password("anna", PASSWORD).await.status, 200, "it is allowed here");
@@ -44,5 +52,62 @@ async fn sec_115_failures_at_the_page_and_at_the_token_endpoint_are_one_count() 
     assert_ne!(answer.status, 200, "{}", answer.text);
     // Nobody else is kept waiting.
     assert_eq!(by_password("bert", PASSWORD).await.status, 200);
+    world.server.stop().await;
+}
+
+/// Somebody at another address of this machine.
+fn elsewhere() -> reqwest::Client {
+    let address = std::net::IpAddr::from([127, 0, 0, 2]);
+    reqwest::Client::builder().local_address(address).build().unwrap()
+}
+
+#[tokio::test]
+async fn sec_115_whoever_guesses_the_passwords_of_many_waits_and_nobody_elsewhere_does() {
+    let world = World::new().await;
+    world.server.clock.stop();
+    let secret = world.password_client().await;
+    let ask = async |http: &reqwest::Client, name: &str, password: &str| {
+        let request = http.post(format!("{}/oauth2/token", world.server.issuer));
+        let form = by_password(name, password);
+        Answer::of(request.basic_auth("old", Some(&secret)).form(&form)).await
+    };
+    for n in 0..100 {
+        let answer = ask(&world.server.http, &format!("nobody-{n}"), "password1").await;
+        assert_eq!(answer.body["error"], "invalid_grant", "{n}: {}", answer.text);
+    }
+    let answer = ask(&world.server.http, "anna", PASSWORD).await;
+    assert_eq!(answer.body["error"], "slow_down", "{}", answer.text);
+    assert_eq!(answer.headers["retry-after"], "5");
+    let browser = world.browser();
+    let page = browser.open(&world.request(&[])).await;
+    assert_eq!(world.sign_in(&browser, &page, "anna").await.status, 429, "nor at the page");
+    let answer = ask(&elsewhere(), "anna", PASSWORD).await;
+    assert_eq!(answer.status, 200, "SEC-116: anna herself is elsewhere: {}", answer.text);
+    world.server.clock.advance(SignedDuration::from_secs(5));
+    let answer = ask(&world.server.http, "anna", PASSWORD).await;
+    assert_eq!(answer.status, 200, "one is forgiven: {}", answer.text);
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn sec_056_a_client_is_slowed_down_after_its_failures_but_not_for_its_owner_elsewhere() {
+    let world = World::new().await;
+    world.server.clock.stop();
+    let secret = world.password_client().await;
+    let ask = async |http: &reqwest::Client, secret: &str| {
+        let request = http.post(format!("{}/oauth2/token", world.server.issuer));
+        let form = by_password("anna", PASSWORD);
+        Answer::of(request.basic_auth("old", Some(secret)).form(&form)).await
+    };
+    for n in 0..20 {
+        let answer = ask(&world.server.http, "wrong").await;
+        assert_eq!(answer.body["error"], "invalid_client", "{n}: {}", answer.text);
+    }
+    let answer = ask(&world.server.http, &secret).await;
+    assert_eq!((answer.status.as_u16(), &answer.body["error"]), (429, &json!("slow_down")));
+    assert_eq!(answer.headers["retry-after"], "15");
+    assert_eq!(ask(&elsewhere(), &secret).await.status, 200);
+    world.server.clock.advance(SignedDuration::from_secs(15));
+    assert_eq!(ask(&world.server.http, &secret).await.status, 200);
     world.server.stop().await;
 }
