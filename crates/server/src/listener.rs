@@ -2,12 +2,8 @@
 //! REL-028, REL-036; `axum::serve` has no header timeout.
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::panic::AssertUnwindSafe;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -16,8 +12,6 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use axum::response::IntoResponse as _;
 use bytes::{Bytes, BytesMut};
-use futures_util::FutureExt as _;
-use futures_util::future::{Either, select};
 use grantor_domain::client_auth::ClientCertificate;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -32,7 +26,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
-use crate::alarm::{Alarm, Rest};
+use crate::alarm::Alarm;
 use crate::api::{self, Problem};
 use crate::app::App;
 use crate::asked::Asked;
@@ -44,11 +38,12 @@ use crate::tenancy::Admitted;
 use crate::tls::{ClientAuthorities, client_certificate};
 use crate::{routes, tenancy};
 
+mod guard;
+
+use guard::{Limit, Unanswered, guarded};
+
 /// Reading the headers of a request takes at most this long (SEC-009).
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A request takes at most this long (SEC-009).
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A TLS handshake takes at most this long.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -329,58 +324,6 @@ fn in_our_words(response: Response<Body>, managed: bool) -> Response<Body> {
     said
 }
 
-/// How long a request may take.
-enum Limit {
-    /// By the timer of the connection
-    Shared(Rest),
-    /// By one of its own
-    Own(Pin<Box<tokio::time::Sleep>>),
-}
-
-impl Limit {
-    fn of(alarm: Option<&Alarm>) -> Self {
-        match alarm {
-            Some(alarm) => Self::Shared(alarm.after(REQUEST_TIMEOUT)),
-            None => Self::Own(Box::pin(tokio::time::sleep(REQUEST_TIMEOUT))),
-        }
-    }
-}
-
-impl Future for Limit {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        match self.get_mut() {
-            Self::Shared(rest) => Pin::new(rest).poll(context),
-            Self::Own(sleep) => sleep.as_mut().poll(context),
-        }
-    }
-}
-
-/// Why a handler has no answer.
-#[derive(Debug, PartialEq, Eq)]
-enum Unanswered {
-    Panicked,
-    TooLate,
-}
-
-/// Answers, unless that takes too long or panics. Most are answered at once: only who has to wait is
-/// given a limit.
-async fn guarded<L: Future<Output = ()>>(
-    limit: impl FnOnce() -> L,
-    answering: impl Future<Output = Response<Body>>,
-) -> Result<Response<Body>, Unanswered> {
-    let mut answering = pin!(AssertUnwindSafe(answering).catch_unwind());
-    let at_once = poll_fn(|context| Poll::Ready(answering.as_mut().poll(context))).await;
-    if let Poll::Ready(answer) = at_once {
-        return answer.map_err(|_panic| Unanswered::Panicked);
-    }
-    match select(answering, pin!(limit())).await {
-        Either::Left((answer, _)) => answer.map_err(|_panic| Unanswered::Panicked),
-        Either::Right(_) => Err(Unanswered::TooLate),
-    }
-}
-
 fn unanswered(app: &App, why: &Unanswered) -> Response<Body> {
     match why {
         // A bug of ours: this request ends, everybody else's goes on (SEC-193).
@@ -397,8 +340,6 @@ fn unanswered(app: &App, why: &Unanswered) -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
-    use std::future::{pending, ready};
-
     use super::*;
 
     #[test]
@@ -422,21 +363,5 @@ mod tests {
             assert_eq!(said.status(), status);
             assert_eq!(said.headers()[header::CONTENT_TYPE], expected, "{status} {managed}");
         }
-    }
-
-    #[tokio::test]
-    async fn sec_193_a_panic_of_a_handler_ends_its_request_only() {
-        let bug = |fails: bool| async move {
-            if fails { panic!("a bug") } else { Response::new(Body::empty()) }
-        };
-        let never = pending::<()>;
-        assert_eq!(guarded(never, bug(true)).await.unwrap_err(), Unanswered::Panicked);
-        assert_eq!(guarded(never, bug(false)).await.unwrap().status(), StatusCode::OK);
-    }
-
-    #[tokio::test]
-    async fn sec_009_a_handler_that_takes_too_long_is_given_up() {
-        let late = guarded(|| ready(()), pending()).await;
-        assert_eq!(late.unwrap_err(), Unanswered::TooLate);
     }
 }
