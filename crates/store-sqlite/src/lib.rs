@@ -15,8 +15,7 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
@@ -39,8 +38,10 @@ use tokio::sync::oneshot;
 
 use crate::column::micros;
 use crate::fault::Fault;
+use crate::inspection::Inspection;
 use crate::queue::Queue;
 use crate::reader::Readers;
+use crate::schema::Checked;
 use crate::writer::{Job, Shared, Work, Writer};
 
 mod attempts;
@@ -53,6 +54,7 @@ mod effects;
 mod fault;
 mod grants;
 mod groups;
+mod inspection;
 mod outbox;
 mod queue;
 mod reader;
@@ -111,6 +113,8 @@ pub struct SqliteStore {
     shared: Arc<Shared>,
     readers: Readers,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// Runs while a large file is looked through
+    _inspection: Option<Inspection>,
     /// Dropped last: until then no other process opens the file. None when only reading
     _lock: Option<File>,
 }
@@ -119,20 +123,27 @@ impl SqliteStore {
     /// Opens the file, checks it, brings its schema up to date and starts the writer.
     ///
     /// Fails when another process uses the file (REL-006), when the file is damaged (REL-007), and
-    /// when its schema is newer than this program (REL-030).
+    /// when its schema is newer than this program (REL-030). Of a large file the tables that decide are
+    /// looked at first and the rest while it is in use: damage there ends writing, and
+    /// [`Store::ping`] says so.
     pub fn open(config: StoreConfig) -> Result<Self, StoreError> {
         let StoreConfig { path, synchronous, readers } = config;
         let path = schema::canonical(&path);
         let lock = schema::lock(&path)?;
-        let connection = schema::open(&path, synchronous)?;
+        let (connection, checked) = schema::open(&path, synchronous)?;
+        let queue = Queue::new(writer::WAITING);
+        let shared = Arc::new(Shared { queue, failed: OnceLock::new() });
+        let inspection = match checked {
+            Checked::Whole => None,
+            Checked::InPart => Some(Inspection::start(&path, Arc::clone(&shared))?),
+        };
         let readers = Readers::open(path, readers)?;
-        let shared =
-            Arc::new(Shared { queue: Queue::new(writer::WAITING), failed: AtomicBool::new(false) });
         let writer = Writer::new(connection, Arc::clone(&shared))?;
         let thread = std::thread::Builder::new().name("sqlite-writer".to_owned());
         let writer = thread.spawn(|| writer.run());
         let writer = writer.map_err(|e| StoreError::Unavailable(format!("no writer: {e}")))?;
-        Ok(Self { shared, readers, writer: Mutex::new(Some(writer)), _lock: Some(lock) })
+        let writer = Mutex::new(Some(writer));
+        Ok(Self { shared, readers, writer, _inspection: inspection, _lock: Some(lock) })
     }
 
     /// Opens the file to read it, also while a server writes it: what is committed is seen, and
@@ -147,9 +158,10 @@ impl SqliteStore {
         schema::check_known(&path)?;
         let queue = Queue::new(writer::WAITING);
         queue.close();
-        let shared = Arc::new(Shared { queue, failed: AtomicBool::new(false) });
+        let shared = Arc::new(Shared { queue, failed: OnceLock::new() });
         let readers = Readers::open(path, 1)?;
-        Ok(Self { shared, readers, writer: Mutex::new(None), _lock: None })
+        let writer = Mutex::new(None);
+        Ok(Self { shared, readers, writer, _inspection: None, _lock: None })
     }
 
     /// Does what waits, empties the log into the database, and takes no more writes.
@@ -168,11 +180,10 @@ impl SqliteStore {
     }
 
     fn check_alive(&self) -> Result<(), StoreError> {
-        if self.shared.failed.load(Ordering::Acquire) {
-            let reason = "the disk failed; the server must be restarted";
-            return Err(StoreError::Unavailable(reason.to_owned()));
+        match self.shared.failed.get() {
+            Some(failed) => Err(StoreError::Unavailable(failed.to_string())),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     async fn write(&self, work: Work) -> Result<(), StoreError> {

@@ -16,9 +16,18 @@ mod embedded {
     refinery::embed_migrations!("migrations");
 }
 
-/// Up to this size a file is checked whole, indexes too, when it is opened; that takes well under
-/// a second.
-const WHOLE_CHECK_BYTES: u64 = 64 << 20;
+/// Up to this size a file is checked whole, indexes too, before it is used; that takes a twentieth of a
+/// second. A larger one is looked through while it is in use.
+const WHOLE_CHECK_BYTES: u64 = 16 << 20;
+
+/// What was looked at before a file is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checked {
+    /// Everything
+    Whole,
+    /// The tables that decide
+    InPart,
+}
 
 /// The cache of the writer, in KiB (negative, as SQLite wants it): the upper levels of the indexes of
 /// ten million grants. What else is used often is in the cache of the operating system.
@@ -58,7 +67,7 @@ pub(crate) fn canonical(path: &Path) -> PathBuf {
 }
 
 /// Opens for writing; checks, then brings the schema up to what we know.
-pub(crate) fn open(path: &Path, synchronous: Synchronous) -> Result<Connection, Fault> {
+pub(crate) fn open(path: &Path, synchronous: Synchronous) -> Result<(Connection, Checked), Fault> {
     let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
     if bytes > 0 {
         check_version_unwritten(path)?;
@@ -69,9 +78,7 @@ pub(crate) fn open(path: &Path, synchronous: Synchronous) -> Result<Connection, 
     refuse_newer(&db)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     db.busy_timeout(std::time::Duration::from_millis(200))?;
-    if bytes > 0 {
-        check(&db, bytes)?;
-    }
+    let checked = if bytes > 0 { check(&db, bytes)? } else { Checked::Whole };
     let mode: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
         let reason = format!("SQLite keeps its log as '{mode}' here, not as 'wal'");
@@ -86,7 +93,7 @@ pub(crate) fn open(path: &Path, synchronous: Synchronous) -> Result<Connection, 
     // leaves a file that no start can bring up to date (REL-031).
     let migrated = embedded::migrations::runner().set_grouped(true).run(&mut db);
     migrated.map_err(|e| StoreError::Unavailable(format!("the schema: {e}")))?;
-    Ok(db)
+    Ok((db, checked))
 }
 
 /// Makes the file for the eyes of the server alone; its log gets the same mode.
@@ -113,7 +120,7 @@ fn check_version_unwritten(path: &Path) -> Result<(), Fault> {
     }
 }
 
-fn open_unwritten(path: &Path) -> Result<Connection, Fault> {
+pub(crate) fn open_unwritten(path: &Path) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Ok(Connection::open_with_flags(path, flags)?)
 }
@@ -152,16 +159,25 @@ fn found_version(db: &Connection) -> Result<i64, Fault> {
 
 /// Looks for damage (REL-007): everywhere in a small file, in the tables that decide in a large
 /// one. What this does not see, the checksum of a row does when it is read.
-fn check(db: &Connection, bytes: u64) -> Result<(), Fault> {
+fn check(db: &Connection, bytes: u64) -> Result<Checked, Fault> {
     if bytes <= WHOLE_CHECK_BYTES {
-        return check_with(db, "PRAGMA integrity_check(1)");
+        check_with(db, EVERYWHERE)?;
+        return Ok(Checked::Whole);
     }
     for kind in Kind::ALL {
         if kind != Kind::User && kind != Kind::Consent {
             check_with(db, &format!("PRAGMA quick_check('{}')", kind.as_str()))?;
         }
     }
-    Ok(())
+    Ok(Checked::InPart)
+}
+
+/// Looks at everything, indexes too, and stops at the first that is wrong.
+const EVERYWHERE: &str = "PRAGMA integrity_check(1)";
+
+/// Looks through the whole file.
+pub(crate) fn check_everywhere(db: &Connection) -> Result<(), Fault> {
+    check_with(db, EVERYWHERE)
 }
 
 fn check_with(db: &Connection, pragma: &str) -> Result<(), Fault> {

@@ -41,7 +41,7 @@ fn all_sql() -> Vec<&'static str> {
 #[test]
 fn every_statement_prepares_on_the_migrated_schema() {
     let folder = tempfile::tempdir().unwrap();
-    let db = schema::open(&folder.path().join("a.db"), Synchronous::Full).unwrap();
+    let (db, _) = schema::open(&folder.path().join("a.db"), Synchronous::Full).unwrap();
     for sql in all_sql() {
         db.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
@@ -62,7 +62,7 @@ fn plan(db: &Connection, sql: &str) -> String {
 #[test]
 fn lists_are_found_through_their_indexes() {
     let folder = tempfile::tempdir().unwrap();
-    let db = schema::open(&folder.path().join("a.db"), Synchronous::Full).unwrap();
+    let (db, _) = schema::open(&folder.path().join("a.db"), Synchronous::Full).unwrap();
     for (sql, index) in grants::PLANS
         .into_iter()
         .chain(audit::PLANS)
@@ -78,7 +78,7 @@ fn lists_are_found_through_their_indexes() {
 #[test]
 fn only_what_reads_everything_scans() {
     let folder = tempfile::tempdir().unwrap();
-    let db = schema::open(&folder.path().join("a.db"), Synchronous::Full).unwrap();
+    let (db, _) = schema::open(&folder.path().join("a.db"), Synchronous::Full).unwrap();
     for sql in all_sql() {
         let plan = plan(&db, sql);
         // Dumps and lists over all tenants read everything; the last link is the end of a table.
@@ -167,7 +167,7 @@ async fn an_operation_on_too_many_children_is_refused() {
 #[tokio::test]
 async fn rel_003_a_store_whose_disk_failed_is_not_ready_and_still_reads() {
     let (store, _folder) = store();
-    store.shared.failed.store(true, Ordering::Release);
+    store.shared.failed.set(writer::Failed::Disk).unwrap();
     assert!(matches!(store.ping().await, Err(StoreError::Unavailable(_))));
     let outcome = grantor_store::operations::write(&store, grantor_store::Effects::NONE).await;
     assert!(matches!(outcome, Err(StoreError::Unavailable(_))));

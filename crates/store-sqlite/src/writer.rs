@@ -5,8 +5,8 @@
 //! refusal, since it may rest on what a neighbour wrote and the commit then lost.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use grantor_store::{Claimed, Effects, Operation, StoreError};
 use rusqlite::wal::CheckpointMode;
@@ -63,8 +63,19 @@ pub(crate) struct Job {
 /// What the writer and its callers share.
 pub(crate) struct Shared {
     pub(crate) queue: Queue<Job>,
-    /// Set once the disk failed; only a restart helps (REL-003)
-    pub(crate) failed: AtomicBool,
+    /// Set once nothing may be written any more
+    pub(crate) failed: OnceLock<Failed>,
+}
+
+/// Why nothing is written until a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Failed {
+    /// Nobody knows what it has kept (REL-003)
+    #[error("the disk failed; the server must be restarted")]
+    Disk,
+    /// What is in the file is not what was written (REL-007)
+    #[error("the database is damaged; restore a backup")]
+    Damaged,
 }
 
 impl std::fmt::Debug for Shared {
@@ -79,7 +90,7 @@ struct LastOut(Arc<Shared>);
 impl Drop for LastOut {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.failed.store(true, Ordering::Release);
+            let _ = self.0.failed.set(Failed::Disk);
         }
         self.0.queue.abandon();
     }
@@ -94,8 +105,8 @@ enum Lost {
     Neighbours,
     /// SQLite could not begin, keep or commit the transaction
     Transaction(String),
-    /// The disk failed, now or before
-    Disk,
+    /// Nothing is written any more, since now or before
+    Failed(Failed),
 }
 
 impl Lost {
@@ -103,7 +114,7 @@ impl Lost {
         StoreError::Unavailable(match self {
             Self::Neighbours => "another operation undid this one".to_owned(),
             Self::Transaction(reason) => reason.clone(),
-            Self::Disk => "the disk failed; the server must be restarted".to_owned(),
+            Self::Failed(failed) => failed.to_string(),
         })
     }
 }
@@ -162,13 +173,13 @@ impl Writer {
     }
 
     fn has_failed(&self) -> bool {
-        self.shared.failed.load(Ordering::Acquire)
+        self.shared.failed.get().is_some()
     }
 
     /// Nobody knows any more what is on the disk: no write is answered with success again.
     fn fail(&self, fault: &Fault) {
         tracing::error!(?fault, "the disk failed: nothing is written until a restart (REL-003)");
-        self.shared.failed.store(true, Ordering::Release);
+        let _ = self.shared.failed.set(Failed::Disk);
     }
 
     fn write(&self, batch: &mut Vec<Job>) {
@@ -191,8 +202,8 @@ impl Writer {
     /// operation, so the first attempt does without (`apart` is false) and is given up when one
     /// fails in the middle, which is rare: what a rule refuses has not begun to write.
     fn attempt(&self, batch: &mut [Job], apart: bool) -> Result<Vec<Outcome>, Lost> {
-        if self.has_failed() {
-            return Err(Lost::Disk);
+        if let Some(failed) = self.shared.failed.get() {
+            return Err(Lost::Failed(*failed));
         }
         self.execute(BEGIN).map_err(|error| self.lost(error.into()))?;
         let alone = batch.len() == 1;
@@ -204,9 +215,9 @@ impl Writer {
             {
                 self.fail(&failure.fault);
             }
-            if self.has_failed() {
+            if let Some(failed) = self.shared.failed.get() {
                 self.roll_back();
-                return Err(Lost::Disk);
+                return Err(Lost::Failed(*failed));
             }
             let half_done = outcome.as_ref().is_err_and(|failure| failure.half_done);
             let outcome = outcome.map_err(|failure| StoreError::from(failure.fault));
@@ -231,7 +242,7 @@ impl Writer {
         self.roll_back();
         if fault.is_fatal() {
             self.fail(&fault);
-            return Lost::Disk;
+            return Lost::Failed(Failed::Disk);
         }
         Lost::Transaction(StoreError::from(fault).to_string())
     }
