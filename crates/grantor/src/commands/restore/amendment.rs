@@ -70,13 +70,22 @@ impl Amendment {
             "audit" => self.audit = self.audit.max(seq),
             _ => {}
         }
-        if !matches!(row.table.as_str(), "document" | "grants" | "sequence") {
+        let told = ["document", "grants", "sessions", "single_use", "sequence"];
+        if !told.contains(&row.table.as_str()) {
             return Ok(Some(row));
         }
         Ok(match Record::from_row(row)? {
             Record::Grants(grant) if !self.keep_sessions && grant.ended.is_none() => {
                 let over = ended(&grant, EndReason::Revoked, self.now);
                 Some(Record::Grants(Box::new(over)).to_row())
+            }
+            Record::Sessions(mut session) if !self.keep_sessions => {
+                session.ended = session.ended.or(Some(self.now));
+                Some(Record::Sessions(session).to_row())
+            }
+            Record::SingleUse(mut value) if !self.keep_sessions => {
+                value.spent = value.spent.or(Some(self.now));
+                Some(Record::SingleUse(value).to_row())
             }
             Record::Document(mut document) => {
                 if document.kind == Kind::Tenant {
@@ -176,5 +185,37 @@ impl Amendment {
             Record::Revocations { seq: self.revocations, revocation },
             Record::Changes { seq: self.changes, tenant, kind: None, id: None, parent: None },
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use grantor_oauth_types::id::UserId;
+    use grantor_store::contract::sample::{acme, at, id, pushed, session};
+
+    use super::*;
+
+    /// What a restore makes of a session and of a pushed request.
+    fn restored(keep_sessions: bool) -> (Option<Timestamp>, Option<Timestamp>) {
+        let mut amendment = Amendment::new(at(20), at(10), keep_sessions, &[]);
+        let user: UserId = id();
+        let rows = [
+            Record::Sessions(Box::new(session(&acme(), user))),
+            Record::SingleUse(Box::new(pushed(&acme(), [1; 16]))),
+        ];
+        let rows = amendment.amend(rows.iter().map(Record::to_row).collect()).unwrap();
+        let mut records = rows.into_iter().map(|row| Record::from_row(row).unwrap());
+        let (Some(Record::Sessions(session)), Some(Record::SingleUse(value))) =
+            (records.next(), records.next())
+        else {
+            panic!("other records")
+        };
+        (session.ended, value.spent)
+    }
+
+    #[test]
+    fn rel_041_sessions_and_codes_of_the_backup_are_over_unless_they_are_kept() {
+        assert_eq!(restored(false), (Some(at(20)), Some(at(20))));
+        assert_eq!(restored(true), (None, None));
     }
 }
