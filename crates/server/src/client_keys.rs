@@ -5,8 +5,10 @@
 //! Core §10.1.1; trap 60).
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use grantor_crypto::jwk::JwkSet;
 use grantor_domain::client::Client;
 use grantor_domain::client_auth::RegisteredClient;
@@ -14,8 +16,10 @@ use grantor_oauth_types::name::{ClientId, TenantName};
 use jiff::{SignedDuration, Timestamp};
 use quick_cache::sync::Cache;
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 use crate::app::App;
+use crate::outbound::OutboundError;
 
 /// How many sets are kept.
 const KEPT: usize = 1_024;
@@ -23,13 +27,25 @@ const KEPT: usize = 1_024;
 /// For how long a set is good.
 const FRESH: SignedDuration = SignedDuration::from_mins(10);
 
-/// How soon a set is fetched again because a key is missing in it.
-const AGAIN: SignedDuration = SignedDuration::from_secs(5);
+/// How soon a set is fetched again because a key is missing in it, or because it could not be had
+/// (SEC-076).
+const AGAIN: SignedDuration = SignedDuration::from_secs(30);
+
+/// The longest document that is kept, in bytes: hundreds of keys (REL-035).
+const LONGEST: usize = 64 * 1024;
 
 /// The sets that were fetched of late.
 #[derive(Debug)]
 pub struct ClientKeys {
-    fetched: Cache<(TenantName, ClientId), Arc<Fetched>>,
+    fetched: Cache<(TenantName, ClientId), Arc<Slot>>,
+}
+
+/// What is known of one client's set. One request at a time fetches it, and the others take what it
+/// found.
+#[derive(Debug, Default)]
+struct Slot {
+    kept: ArcSwapOption<Fetched>,
+    turn: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -92,24 +108,45 @@ impl ClientKeys {
         }
         let uri = client.jwks_uri.as_ref()?;
         let (at, now) = ((client.tenant.clone(), client.id.clone()), app.clock.now());
-        let kept = self.fetched.get(&at).filter(|kept| kept.uri == *uri);
-        if let Some(kept) = &kept
-            && now.duration_since(kept.at) < if kept.set.is_some() { good_for } else { AGAIN }
-        {
+        let slot = self.fetched.get_or_insert_with(&at, || Ok::<_, Infallible>(Arc::default()));
+        let Ok(slot) = slot;
+        if let Some(kept) = slot.good(uri, good_for, now) {
             return kept.set.clone();
         }
-        let set = match app.outbound.get_json(uri).await {
+        let _turn = slot.turn.lock().await;
+        if let Some(kept) = slot.good(uri, good_for, now) {
+            return kept.set.clone();
+        }
+        let set = match fetch(app, uri).await {
             Ok(set) => Some(Arc::new(set)),
             Err(error) => {
                 tracing::warn!(%error, client = %client.id, "the keys of a client cannot be fetched");
                 // What was good before is better than nothing.
+                let kept = slot.kept.load_full().filter(|kept| kept.uri == *uri);
                 kept.and_then(|kept| kept.set.clone())
             }
         };
         let fetched = Fetched { uri: uri.clone(), at: now, set: set.clone() };
-        self.fetched.insert(at, Arc::new(fetched));
+        slot.kept.store(Some(Arc::new(fetched)));
         set
     }
+}
+
+impl Slot {
+    /// What was fetched, if that is not too long ago.
+    fn good(&self, uri: &str, good_for: SignedDuration, now: Timestamp) -> Option<Arc<Fetched>> {
+        let kept = self.kept.load_full().filter(|kept| kept.uri == uri)?;
+        let good_for = if kept.set.is_some() { good_for } else { AGAIN };
+        (now.duration_since(kept.at) < good_for).then_some(kept)
+    }
+}
+
+async fn fetch(app: &App, uri: &str) -> Result<Value, OutboundError> {
+    let body = app.outbound.get(uri).await?;
+    if body.len() > LONGEST {
+        return Err(OutboundError::Unreachable(format!("more than {LONGEST} bytes of keys")));
+    }
+    serde_json::from_slice(&body).map_err(|_| OutboundError::NotJson)
 }
 
 /// Without a set there are no keys, and nothing verifies.

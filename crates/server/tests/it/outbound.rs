@@ -187,7 +187,7 @@ async fn sec_131_whoever_is_disabled_deleted_or_revoked_is_signed_out_at_the_cli
 }
 
 #[tokio::test]
-async fn trap_060_keys_by_uri_are_kept_and_fetched_again_when_one_is_missing() {
+async fn trap_060_sec_076_rel_035_keys_by_uri_are_kept_and_fetched_again_when_one_is_missing() {
     use grantor_crypto::alg::Algorithm;
     use grantor_crypto::jws::Signer;
     use grantor_crypto::key::SigningKey;
@@ -225,11 +225,23 @@ async fn trap_060_keys_by_uri_are_kept_and_fetched_again_when_one_is_missing() {
     }
     assert_eq!(host.count("/jwks"), 1, "it is kept");
     publish(&second);
-    server.clock.advance(jiff::SignedDuration::from_secs(6));
+    server.clock.advance(jiff::SignedDuration::from_secs(31));
     assert_eq!(ask(&second, "d").await.status, StatusCode::OK, "a new key gets in at once");
     assert_eq!(host.count("/jwks"), 2);
     assert_eq!(ask(&first, "e").await.body["error"], "invalid_client");
     assert_eq!(host.count("/jwks"), 2, "not fetched again for every wrong one");
+    // SEC-076: nor do many at once ask for it many times.
+    server.clock.advance(jiff::SignedDuration::from_secs(31));
+    let jtis: Vec<String> = (0..20).map(|n| format!("flood-{n}")).collect();
+    let answers = futures_util::future::join_all(jtis.iter().map(|jti| ask(&first, jti))).await;
+    assert!(answers.iter().all(|answer| answer.status == StatusCode::UNAUTHORIZED));
+    assert_eq!(host.count("/jwks"), 3);
+    // REL-035: what is too long to be keys is not kept.
+    let long = json!({ "keys": [second.public_jwk()], "x": "x".repeat(65_536) });
+    host.put("/jwks", &long);
+    server.clock.advance(jiff::SignedDuration::from_mins(11));
+    assert_eq!(ask(&second, "f").await.status, StatusCode::OK, "what was good is still good");
+    assert_eq!(ask(&first, "g").await.status, StatusCode::UNAUTHORIZED);
     server.stop().await;
 }
 
@@ -247,7 +259,7 @@ async fn sec_047_a_code_is_not_spent_on_an_id_token_that_cannot_be_made() {
     let refused = world.redeem(&code).await;
     assert_eq!(refused.status, StatusCode::INTERNAL_SERVER_ERROR, "{}", refused.text);
     host.put("/jwks", &json!({ "keys": [key.public_jwk().unwrap()] }));
-    world.server.clock.advance(jiff::SignedDuration::from_secs(6));
+    world.server.clock.advance(jiff::SignedDuration::from_secs(31));
     let bought = world.redeem(&code).await;
     assert_eq!(bought.status, StatusCode::OK, "{}", bought.text);
     assert_eq!(bought.body["id_token"].as_str().unwrap().split('.').count(), 5);
