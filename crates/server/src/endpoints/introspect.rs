@@ -78,7 +78,8 @@ async fn caller(
         return Err(TokenError::Client(ClientRefusal::TwoMethods).into());
     }
     let refused = || TokenError::Client(ClientRefusal::WrongSecret);
-    let live = tokens::verify(&context.tenant, presented, context.now).map_err(|_| refused())?;
+    // A bound one is good in the hands of its holder only (RFC 8705 §3).
+    let live = tokens::presented(context, presented).map_err(|_| refused())?;
     let id =
         live.token.client.as_ref().filter(|_| live.token.scopes.contains(TokenIntrospect::SCOPE));
     let id = id.ok_or_else(refused)?;

@@ -424,19 +424,24 @@ async fn sec_102_trap_083_a_bound_token_counts_with_its_certificate_only() {
 }
 
 #[tokio::test]
-async fn sec_102_the_management_api_takes_a_bound_token_with_its_certificate_only() {
+async fn sec_102_sec_103_management_and_introspection_take_a_bound_token_with_its_certificate_only()
+{
     let world = World::start(&[]).await;
     let own = Own::self_signed("desk");
     let scope = "grantor.client_read";
+    let scopes = [scope, "grantor.token_introspect"];
     world
         .client(&json!({
             "id": "desk", "auth_method": "self_signed_tls_client_auth", "jwks": own.jwks(),
             "mutual_tls": { "tls_client_certificate_bound_access_tokens": true },
-            "scopes": [scope], "default_scopes": [scope],
+            "scopes": scopes, "default_scopes": scopes,
         }))
         .await;
-    let assigned = json!({ "principal": { "client": "desk" }, "scope": scope, "reason": "a test" });
-    world.server.made("/api/v1/assignments", &world.admin, &assigned).await;
+    for scope in scopes {
+        let assigned =
+            json!({ "principal": { "client": "desk" }, "scope": scope, "reason": "a test" });
+        world.server.made("/api/v1/assignments", &world.admin, &assigned).await;
+    }
     let token = world.token(Some(&own), "desk").await.body["access_token"].clone();
     let token = token.as_str().unwrap();
     for path in ["/api/v1/clients", "/api/v1/me"] {
@@ -449,6 +454,12 @@ async fn sec_102_the_management_api_takes_a_bound_token_with_its_certificate_onl
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
             assert!(answer.header("www-authenticate").contains("invalid_token"));
         }
+    }
+    let other = Own::self_signed("desk");
+    for (own, status) in [(Some(&own), 200), (Some(&other), 401), (None, 401)] {
+        let request = world.line.request(own, Method::POST, "/oauth2/introspect");
+        let asked = Answer::of(request.bearer_auth(token).form(&[("token", token)])).await;
+        assert_eq!(asked.status, status, "{}", asked.text);
     }
     world.server.stop().await;
 }
