@@ -182,18 +182,29 @@ fn address(
         Err(complaint) => (kind.default_mode(), Err(complaint)),
     };
     let state = params.take("state");
-    let short = state.as_ref().is_none_or(|state| state.len() <= LONGEST_OPAQUE);
-    let bad_state = short.then_some(()).ok_or(Complaint::invalid("state is too long"));
+    let bad_state = state.as_deref().map_or(Ok(()), opaque);
     let to = ReturnAddress::new(
         client.id.clone(),
         uri,
         mode,
         kind,
-        state.filter(|_| short),
+        state.filter(|_| bad_state.is_ok()),
         client.compat.localhost_redirect,
     );
     let fine = response_type.map(|_| ()).map_err(|(_, complaint)| complaint);
     (to, fine.and(bad_mode).and(bad_state))
+}
+
+/// What a client sends to have it back: short, and without characters that could mean something to who
+/// carries it (SEC-016).
+fn opaque(state: &str) -> Result<(), Complaint> {
+    if state.len() > LONGEST_OPAQUE {
+        return Err(Complaint::invalid("state is too long"));
+    }
+    if state.contains(char::is_control) {
+        return Err(Complaint::invalid("state has control characters"));
+    }
+    Ok(())
 }
 
 /// SEC-023: only what the client is registered for; tokens from here only behind `compat.implicit`.

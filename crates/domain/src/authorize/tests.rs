@@ -225,6 +225,17 @@ fn trap_026_nonce_is_required_where_an_id_token_comes_through_the_browser() {
 }
 
 #[test]
+fn sec_016_a_state_with_control_characters_is_refused_and_not_sent_back() {
+    for state in ["%0d%0aSet-Cookie:x=1", "a%09b", "%7f", "%c2%85"] {
+        let text = query("").replace("state=s", &format!("state={state}"));
+        let (to, error) = redirected(&web(), &text);
+        assert_eq!((to.state(), error), (None, Code::InvalidRequest), "{state}");
+    }
+    let kept = asked(&web(), &query("").replace("state=s", "state=%F0%9F%91%9F")).unwrap();
+    assert_eq!(kept.to.state(), Some("\u{1f45f}"));
+}
+
+#[test]
 fn sec_027_trap_025_long_state_and_nonce_are_kept_and_too_long_ones_refused() {
     let long = "x".repeat(2_000);
     let kept = asked(

@@ -14,7 +14,7 @@ use crate::scope::{GrantRule, Scope};
 const LONGEST: usize = 4_096;
 
 /// Claims that say something about a token, or that the protocol reads.
-const OF_TOKENS: [&str; 23] = [
+const OF_TOKENS: [&str; 30] = [
     "iss",
     "sub",
     "aud",
@@ -36,6 +36,13 @@ const OF_TOKENS: [&str; 23] = [
     "scope",
     "client_id",
     "realm",
+    "act",
+    "may_act",
+    "authorization_details",
+    "realm_access",
+    "resource_access",
+    "roles",
+    "entitlements",
     "_claim_names",
     "_claim_sources",
 ];
@@ -67,13 +74,16 @@ pub enum GroupForm {
 }
 
 impl GroupClaim {
-    /// Whether a claim may have this name: visible ASCII, and none that means something else.
+    /// Whether a claim may have this name: visible ASCII, and none that means something else, to a
+    /// protocol or to a library that takes a dot as a way into an object (SEC-089).
     pub fn may_be_called(name: &str) -> bool {
-        let visible = |byte: u8| byte.is_ascii_graphic();
+        let visible = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
         let standard = || CLAIMS.iter().map(|(claim, _)| *claim);
+        let root = name.split('.').next().unwrap_or_default();
         (1..=256).contains(&name.len())
             && name.bytes().all(visible)
-            && standard().chain(OF_TOKENS).all(|taken| taken != name)
+            && !name.starts_with("__")
+            && standard().chain(OF_TOKENS).all(|taken| taken != root)
     }
 
     /// What it says of somebody who is in these groups, in the order of the names; nothing where there
@@ -167,11 +177,26 @@ mod tests {
     }
 
     #[test]
-    fn campus_c20_a_claim_of_groups_takes_the_name_of_no_other() {
+    fn campus_c20_sec_089_a_claim_of_groups_takes_the_name_of_no_other() {
         for good in ["groups", "https://api.columbia.edu/claim/group", "urn:x:groups"] {
             assert!(GroupClaim::may_be_called(good), "{good}");
         }
         for bad in ["", "a b", "grüppe", "sub", "aud", "sid", "email", "name", &"g".repeat(257)] {
+            assert!(!GroupClaim::may_be_called(bad), "{bad}");
+        }
+        for bad in [
+            "iss",
+            "exp",
+            "azp",
+            "client_id",
+            "scope",
+            "cnf",
+            "act",
+            "realm_access.roles",
+            r"realm_access\.roles",
+            "__proto__",
+            "address.country",
+        ] {
             assert!(!GroupClaim::may_be_called(bad), "{bad}");
         }
     }
