@@ -111,8 +111,8 @@ fn client_address(trusted: &[ipnet::IpNet], socket: IpAddr, headers: &HeaderMap)
         return Some(socket);
     }
     let hops = headers.get_all("x-forwarded-for");
-    let hops: Vec<&str> = hops.iter().filter_map(|value| value.to_str().ok()).collect();
-    let hops = hops.join(",");
+    let hops: Result<Vec<&str>, _> = hops.iter().map(|value| value.to_str()).collect();
+    let hops = hops.ok()?.join(",");
     let mut hops = hops.rsplit(',').map(str::trim).filter(|hop| !hop.is_empty()).peekable();
     if hops.peek().is_none() {
         return Some(socket);
@@ -147,6 +147,10 @@ mod tests {
         assert_eq!(seen(&trusted, "192.0.2.7"), "192.0.2.7".parse().ok());
         assert_eq!(seen(&trusted, "1.2.3.4, 192.0.2.7, 10.0.0.9"), "192.0.2.7".parse().ok());
         assert_eq!(seen(&trusted, "192.0.2.7, a"), None, "an unreadable hop is no address");
+        let mut unreadable = forwarded("203.0.113.9");
+        let value = axum::http::HeaderValue::from_bytes(b"\xff, 192.0.2.7").unwrap();
+        unreadable.append("x-forwarded-for", value);
+        assert_eq!(client_address(&trusted, proxy, &unreadable), None, "nor is the proxy's own");
     }
 
     #[test]
