@@ -23,6 +23,7 @@ use super::resource::{Filter, no_content};
 use super::write::{Consequences, event, revocation};
 use crate::access::{Caller, ConsentRead, ConsentWrite, Permission as _, Permit};
 use crate::app::App;
+use crate::id_tokens;
 use crate::routes::Guard;
 
 /// A consent.
@@ -131,7 +132,7 @@ pub(crate) async fn withdraw(
     client: &ClientId,
 ) -> Result<(), Problem> {
     let tenant = &caller.context.tenant.tenant.name;
-    let more = endings(caller, user, client);
+    let more = endings(app, caller, user, client).await?;
     let detail = json!({ "user": user.id, "client": client });
     let event = event(caller, "consent.withdrawn", format!("user/{}", user.id), detail);
     let claims = vec![Claim::Children {
@@ -160,8 +161,13 @@ pub(crate) async fn withdraw(
     Ok(())
 }
 
-/// The grants between the two end, and the tokens that name both.
-fn endings(caller: &Caller, user: &User, client: &ClientId) -> grantor_store::Effects {
+/// The grants between the two end, and the tokens that name both, however they name the person.
+async fn endings(
+    app: &App,
+    caller: &Caller,
+    user: &User,
+    client: &ClientId,
+) -> Result<grantor_store::Effects, Problem> {
     let (tenant, now) = (&caller.context.tenant.tenant, caller.context.now);
     let salt = &tenant.settings.revocation_salt;
     let mut then = Consequences::default();
@@ -171,10 +177,12 @@ fn endings(caller: &Caller, user: &User, client: &ClientId) -> grantor_store::Ef
         client: Some(client.clone()),
         at: now,
     });
-    for sub in [user.id.to_string(), user.name.to_string()] {
+    let entry = app.directory.client(&tenant.name, client).await?;
+    let known_as = entry.map(|entry| id_tokens::subject(app, entry.client(), user));
+    for sub in [user.id.to_string(), user.name.to_string()].into_iter().chain(known_as) {
         let realm = user.realm.with_slash();
         let claims = [("realm", &*realm), ("sub", &*sub), ("client_id", client.as_str())];
         then.revoke(revocation(tenant, Target::claims(salt, &claims), now));
     }
-    then.into_effects()
+    Ok(then.into_effects())
 }
