@@ -88,6 +88,15 @@ async fn rel_016_without_the_database_reads_go_on_and_writes_say_503() {
     let answer = request.send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(answer.headers().contains_key("retry-after"), "{:?}", answer.headers());
+    // Nor is anything told as done, or a person sent on (SEC-106).
+    let revoked = world.http.post(format!("{}/oauth2/revoke", world.url));
+    let revoked = revoked.basic_auth(&world.shop.0, Some(&world.shop.1)).form(&[("token", &token)]);
+    let asked = "/oauth2/authorize?response_type=code&client_id=nobody-knows&redirect_uri=x";
+    for request in [revoked, world.http.get(format!("{}{asked}", world.url))] {
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{:?}", answer.url());
+        assert!(answer.headers().contains_key("retry-after"), "{:?}", answer.url());
+    }
     let operations = |path: &str| world.http.get(format!("{}{path}", world.operations)).send();
     assert_eq!(operations("/readyz").await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(operations("/healthz").await.unwrap().status(), StatusCode::OK);

@@ -21,7 +21,9 @@ use crate::app::App;
 use crate::browser::{Browser, is_from_here};
 use crate::extract::{Here, Peer, is_form};
 use crate::grants::Context;
+use crate::reply::json::retry_after;
 use crate::reply::page::Visit;
+use crate::reply::token::RETRY_SECONDS;
 use crate::{id_tokens, logout, session_state};
 
 /// How long a person may take to confirm, in seconds.
@@ -137,7 +139,8 @@ impl Request<'_> {
             Refusal::Store(error) => {
                 tracing::error!(%error, "the store failed");
                 let page = ErrorPage::new(ErrorKind::Unavailable, "temporarily_unavailable");
-                self.visit.error(StatusCode::SERVICE_UNAVAILABLE, &page)
+                let page = self.visit.error(StatusCode::SERVICE_UNAVAILABLE, &page);
+                retry_after(page, RETRY_SECONDS)
             }
         }
     }
@@ -232,6 +235,9 @@ impl Request<'_> {
             None => None,
         };
         let state = params.take("state");
+        if state.as_deref().is_some_and(|state| state.contains(char::is_control)) {
+            return Err(bad("state has control characters"));
+        }
         let redirect = params.take("post_logout_redirect_uri");
         if let Some(redirect) = &redirect {
             let client = found.as_ref().map(|entry| entry.client());

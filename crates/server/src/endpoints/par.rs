@@ -10,6 +10,7 @@ use grantor_domain::params::Params;
 use grantor_domain::pushed::PushedRequest;
 use grantor_domain::single_use::SingleUse;
 use grantor_oauth_types::id::GrantId;
+use grantor_oauth_types::name::ClientId;
 use grantor_oauth_types::token_response::ErrorResponse;
 use grantor_store::{Effect, operations};
 use jiff::{SignedDuration, Timestamp};
@@ -20,6 +21,7 @@ use crate::app::App;
 use crate::extract::{Here, Peer};
 use crate::flow::{self, URN};
 use crate::grants::{Context, TokenFailure};
+use crate::reply::authorize::note_rejected;
 use crate::reply::json as reply;
 use crate::reply::token::failed;
 
@@ -27,8 +29,8 @@ use crate::reply::token::failed;
 enum Failure {
     /// As at the token endpoint: authentication, the form, our own
     Token(TokenFailure),
-    /// With what is asked for
-    Request(Complaint),
+    /// With what this client asks for
+    Request(ClientId, Complaint),
 }
 
 impl<E: Into<TokenFailure>> From<E> for Failure {
@@ -56,13 +58,19 @@ pub async fn post(
             reply::with_decision(response, context.decision)
         }
         Err(Failure::Token(failure)) => failed(&failure, context.decision),
-        Err(Failure::Request(complaint)) => refused(&complaint, &context),
+        Err(Failure::Request(client, complaint)) => refused(&app, &context, &client, &complaint),
     }
 }
 
 /// RFC 9126 §2.3.
-fn refused(complaint: &Complaint, context: &Context) -> Response<Body> {
+fn refused(
+    app: &App,
+    context: &Context,
+    client: &ClientId,
+    complaint: &Complaint,
+) -> Response<Body> {
     let error = complaint.error.as_str();
+    note_rejected(app, context, Some(client.as_str()), &complaint.description);
     tracing::info!(oauth.error = error, reason = complaint.description,
         decision.id = %context.decision, "pushed request refused");
     let body = ErrorResponse {
@@ -85,9 +93,11 @@ async fn answer(
     // Whoever authenticated otherwise may name itself besides; it is the same client.
     let named = params.take("client_id");
     if named.is_some_and(|named| named != client.id.as_str()) {
-        return Err(Failure::Request(Complaint::invalid("client_id is not that of the client")));
+        let complaint = Complaint::invalid("client_id is not that of the client");
+        return Err(Failure::Request(client.id.clone(), complaint));
     }
-    let parameters = checked(app, context, &client, params).await.map_err(Failure::Request)?;
+    let parameters = checked(app, context, &client, params).await;
+    let parameters = parameters.map_err(|why| Failure::Request(client.id.clone(), why))?;
     Ok(keep(app, context, &client, parameters).await?)
 }
 

@@ -6,8 +6,9 @@ use grantor_domain::audit::AuditOutcome;
 use grantor_domain::authorize::{Answer, Placed, ReturnAddress};
 use grantor_pages::FormPost;
 
-use super::json::with_decision;
+use super::json::{retry_after, with_decision};
 use super::page::{see_other, with_cookies};
+use super::token::RETRY_SECONDS;
 use crate::app::App;
 use crate::audit::{Actor, IssueEvent, Why};
 use crate::browser::Browser;
@@ -109,12 +110,21 @@ pub fn failed(context: &Context, browser: &Browser, failure: &FlowFailure) -> Re
     tracing::info!(reason = %failure, decision.id = %context.decision, "no authorization");
     let visit = browser.visit.clone().once();
     let (status, shown) = flow::error_page(context, &visit.shell, failure);
-    with_decision(visit.answer(status, shown), context.decision)
+    let mut response = with_decision(visit.answer(status, shown), context.decision);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response = retry_after(response, RETRY_SECONDS);
+    }
+    response
 }
 
-/// Writes down that a request was refused on a page: the client may be anybody's invention, so it
+/// Writes down that a request was refused before there was anybody to ask: the client may be anybody's invention, so it
 /// goes with the issue events, which are bounded.
-pub fn note_rejected(app: &App, context: &Context, client: Option<&str>, failure: &FlowFailure) {
+pub fn note_rejected(
+    app: &App,
+    context: &Context,
+    client: Option<&str>,
+    failure: &impl std::fmt::Display,
+) {
     app.audit.push(IssueEvent {
         id: context.decision,
         tenant: context.tenant.tenant.name.clone(),

@@ -88,7 +88,7 @@ async fn sec_034_sec_035_trap_051_it_is_its_clients_alone_and_nothing_beside_it_
 }
 
 #[tokio::test]
-async fn trap_049_trap_050_what_is_wrong_is_said_at_once_and_in_json() {
+async fn trap_049_trap_050_sec_020_what_is_wrong_is_said_at_once_in_json_and_in_the_log() {
     let world = World::new().await;
     let cases: &[(&[(&str, &str)], &str)] = &[
         (&[("request_uri", "urn:ietf:params:oauth:request_uri:x")], "invalid_request"),
@@ -110,6 +110,7 @@ async fn trap_049_trap_050_what_is_wrong_is_said_at_once_and_in_json() {
         );
         assert_eq!(answer.header("location"), "", "{more:?}");
     }
+    world.logged("authorize.rejected").await;
     let get = Answer::of(world.server.request(reqwest::Method::GET, "/oauth2/par")).await;
     assert_eq!(get.status, 405);
     let nobody = world.server.request(reqwest::Method::POST, "/oauth2/par");
