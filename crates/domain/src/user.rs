@@ -133,6 +133,15 @@ impl User {
     pub fn login_key(realm: &RealmName, name: &str) -> String {
         format!("{realm}/{}", skeleton::of(name))
     }
+
+    /// Whether somebody who has just shown a password of the user as she `was` may still act as her:
+    /// between looking at a password and writing what follows there is time to take it back (SEC-051,
+    /// SEC-131). A hash that was renewed meanwhile is of the same password.
+    pub fn still_lets_in(&self, was: &Self) -> bool {
+        let set = |password: &StoredPassword| password.created;
+        let kept = |old: &StoredPassword| self.passwords.iter().any(|new| set(new) == set(old));
+        self.enabled && was.passwords.iter().any(kept)
+    }
 }
 
 impl Document for User {
@@ -152,5 +161,48 @@ impl Document for User {
 
     fn parent(&self) -> Option<String> {
         Some(self.realm.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(created: &[i64]) -> User {
+        let password = |second: &i64| StoredPassword {
+            hash: format!("hash of {second}"),
+            created: Timestamp::from_second(*second).unwrap(),
+            created_by: "a test".to_owned(),
+        };
+        User {
+            tenant: "main".parse().unwrap(),
+            id: UserId::from_uuid(uuid::Uuid::nil()),
+            realm: "customers".parse().unwrap(),
+            name: "anna".parse().unwrap(),
+            enabled: true,
+            application: None,
+            passwords: created.iter().map(password).collect(),
+            display_name: None,
+            email: None,
+            email_verified: false,
+            person: Person::default(),
+        }
+    }
+
+    #[test]
+    fn sec_131_whoever_was_recognised_is_let_in_while_her_password_stands() {
+        let was = user(&[1]);
+        let renewed = StoredPassword { hash: "another".to_owned(), ..was.passwords[0].clone() };
+        let table = [
+            (was.clone(), true, "nothing changed"),
+            (User { passwords: vec![renewed], ..was.clone() }, true, "it was hashed anew"),
+            (user(&[1, 2]), true, "another was added, and hers kept"),
+            (user(&[2]), false, "it was set anew"),
+            (user(&[]), false, "it was taken away"),
+            (User { enabled: false, ..was.clone() }, false, "she was disabled"),
+        ];
+        for (now, still, why) in table {
+            assert_eq!(now.still_lets_in(&was), still, "{why}");
+        }
     }
 }

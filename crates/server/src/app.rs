@@ -46,7 +46,7 @@ pub struct Parts {
     /// Failed client authentications of late
     pub client_failures: Throttle<(TenantName, ClientId, Option<IpAddr>)>,
     /// Wrong passwords of late, by where they came from
-    pub password_failures: Throttle<(TenantName, IpAddr)>,
+    pub password_failures: Throttle<(TenantName, Option<IpAddr>)>,
     /// The one way out
     pub outbound: crate::outbound::Outbound,
     /// Logout tokens on their way

@@ -1,10 +1,10 @@
 //! Is this the password of that user? The one place that asks, for every way to give one.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use grantor_crypto::password::{Password, PasswordHash};
 use grantor_crypto::pool::Verdict;
+use grantor_domain::audit::AuditOutcome;
 use grantor_domain::document::DocumentKey;
 use grantor_domain::throttle::Attempt;
 use grantor_domain::user::{StoredPassword, User};
@@ -13,11 +13,13 @@ use grantor_store::{Claim, Effects, Expect, StoreError, operations};
 use jiff::Timestamp;
 
 use crate::app::App;
+use crate::audit::{Actor, IssueEvent, Why};
 use crate::directory::UserEntry;
+use crate::grants::Context;
 use crate::throttle::origin;
 
 /// What somebody typed.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Typed<'a> {
     /// In which realm
     pub realm: &'a RealmName,
@@ -25,8 +27,6 @@ pub struct Typed<'a> {
     pub username: &'a UserName,
     /// The secret
     pub password: &'a str,
-    /// From which address, if that is known
-    pub address: Option<IpAddr>,
 }
 
 /// Why nobody was recognised.
@@ -48,22 +48,63 @@ pub enum Unrecognised {
 
 /// The user, if the password is right. The attempt is counted before the secret is looked at
 /// (SEC-115, REL-021), and unknown, wrong and disabled cost and say the same (SEC-114). Who has been
-/// wrong about many people is not listened to for a while, whoever is meant.
+/// wrong about many people is not listened to for a while, whoever is meant. Every failure is in the
+/// audit log (SEC-190).
 pub async fn check(
     app: &App,
-    tenant: &TenantName,
+    context: &Context,
     typed: Typed<'_>,
-    now: Timestamp,
 ) -> Result<Arc<UserEntry>, Unrecognised> {
-    let from = typed.address.map(|address| (tenant.clone(), origin(address)));
-    if let Some(from) = &from
-        && let Some(seconds) = app.password_failures.wait(|| from.clone(), now)
-    {
+    let found = paced(app, context, typed).await;
+    let why = match &found {
+        Ok(_) | Err(Unrecognised::Broken(_)) => return found,
+        Err(Unrecognised::Wrong) => "wrong user name or password",
+        Err(Unrecognised::SlowDown(_)) => "too many attempts",
+        Err(Unrecognised::Busy) => "too many wait",
+    };
+    note_failed(app, context, typed.realm, typed.username, why).await?;
+    found
+}
+
+/// Who failed is written down by id, and not at all where there is nobody: what is typed as a name
+/// may be a password.
+pub async fn note_failed(
+    app: &App,
+    context: &Context,
+    realm: &RealmName,
+    username: &UserName,
+    why: &str,
+) -> Result<(), StoreError> {
+    let tenant = &context.tenant.tenant.name;
+    let known = app.directory.user_named(tenant, realm, username.as_str()).await?;
+    let actor = known.map(|entry| Actor::User(entry.user.id));
+    app.audit.push(IssueEvent {
+        id: context.decision,
+        tenant: tenant.clone(),
+        at: context.now,
+        kind: "sign_in.failed",
+        outcome: AuditOutcome::Refused,
+        actor: actor.unwrap_or_else(|| Actor::Named("anonymous".to_owned())),
+        address: context.address,
+        why: Why::Reason(why.to_owned()),
+    });
+    Ok(())
+}
+
+/// The same, unless too many failures came from that address.
+async fn paced(
+    app: &App,
+    context: &Context,
+    typed: Typed<'_>,
+) -> Result<Arc<UserEntry>, Unrecognised> {
+    let (tenant, now) = (&context.tenant.tenant.name, context.now);
+    let from = (tenant.clone(), context.address.map(origin));
+    if let Some(seconds) = app.password_failures.wait(|| from.clone(), now) {
         return Err(Unrecognised::SlowDown(seconds));
     }
     let found = look(app, tenant, typed, now).await;
-    if let (Some(from), Err(Unrecognised::Wrong)) = (&from, &found) {
-        app.password_failures.failed(from, now);
+    if let Err(Unrecognised::Wrong) = &found {
+        app.password_failures.failed(&from, now);
     }
     found
 }

@@ -14,6 +14,8 @@ use serde_json::json;
 use super::{Person, Refused, sessions};
 use crate::logout::Farewell;
 use crate::passwords::{self, Typed, Unrecognised};
+use crate::reply::json::retry_after;
+use crate::reply::token::RETRY_SECONDS;
 
 pub(super) async fn get(person: Person) -> Response<Body> {
     show(&person, None)
@@ -31,7 +33,11 @@ fn show(person: &Person, error: Option<PasswordError>) -> Response<Body> {
         Some(PasswordError::Unavailable) => StatusCode::SERVICE_UNAVAILABLE,
         Some(_) => StatusCode::BAD_REQUEST,
     };
-    person.browser.visit.answer(status, view.page(&person.shell()))
+    let response = person.browser.visit.answer(status, view.page(&person.shell()));
+    match error {
+        Some(PasswordError::Unavailable) => retry_after(response, RETRY_SECONDS),
+        _ => response,
+    }
 }
 
 pub(super) async fn post(person: Person, headers: HeaderMap, body: Bytes) -> Response<Body> {
@@ -102,10 +108,8 @@ fn acceptable(person: &Person, new: &str, again: &str) -> Result<Password, Passw
 /// The old password, counted like every attempt (SEC-115).
 async fn recognise(person: &Person, current: &str) -> Result<(), No> {
     let user = person.user();
-    let (realm, username, address) = (&user.realm, &user.name, person.context.address);
-    let typed = Typed { realm, username, password: current, address };
-    let tenant = &person.context.tenant.tenant.name;
-    match passwords::check(&person.app, tenant, typed, person.now()).await {
+    let typed = Typed { realm: &user.realm, username: &user.name, password: current };
+    match passwords::check(&person.app, &person.context, typed).await {
         Ok(found) if found.user.id == user.id => Ok(()),
         Ok(_) | Err(Unrecognised::Wrong) => Err(PasswordError::WrongCurrent.into()),
         Err(Unrecognised::SlowDown(_)) => Err(PasswordError::TooMany.into()),

@@ -2,7 +2,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
+use axum::http::{HeaderMap, Response, StatusCode};
 use grantor_domain::authorize::Complaint;
 use grantor_domain::params::Params;
 use grantor_domain::session::Session;
@@ -17,7 +17,9 @@ use crate::extract::{Here, Peer};
 use crate::flow::{self, Arrival, FlowFailure, SignInView, Turn, Typed};
 use crate::grants::Context;
 use crate::reply::authorize::{failed, turned};
+use crate::reply::json::retry_after;
 use crate::reply::page::{see_other, with_cookies};
+use crate::reply::token::RETRY_SECONDS;
 use crate::transaction::{Purpose, Transaction};
 
 /// The page; without a transaction, the way to one's own account.
@@ -107,7 +109,14 @@ async fn answer(
         Ok(user) => user,
         Err(error) => return Ok(form.show(app, context, browser, Some(error))),
     };
-    let (turn, cookies) = signed_in(app, context, browser, form, &user).await?;
+    // The session is there: on with what it is for, as this person (SEC-132).
+    let before = std::mem::take(&mut form.sessions);
+    let arrival = flow::arrive(app, context, browser, &user, before, form.remember, "pwd").await?;
+    let Some(Arrival { sessions, cookies }) = arrival else {
+        return Ok(form.show(app, context, browser, Some(SignInError::Wrong)));
+    };
+    let chosen = sessions.first().map(|session| session.id);
+    let turn = flow::proceed(app, context, &sessions, form.transaction.choosing(chosen)).await?;
     Ok(turned(app, context, browser, &turn, cookies).await)
 }
 
@@ -123,22 +132,6 @@ pub(crate) async fn again(
     let mut form = Form::blank(app, context, browser, transaction).await?;
     form.username = username;
     Ok(form.show(app, context, browser, Some(error)))
-}
-
-/// The session is there: on with what it is for, as this person (SEC-132).
-async fn signed_in(
-    app: &App,
-    context: &Context,
-    browser: &Browser,
-    form: Form,
-    user: &UserEntry,
-) -> Result<(Turn, Vec<HeaderValue>), FlowFailure> {
-    let Form { transaction, sessions, remember, .. } = form;
-    let Arrival { sessions, cookies } =
-        flow::arrive(app, context, browser, user, sessions, remember, "pwd").await?;
-    let chosen = sessions.first().map(|session| session.id);
-    let turn = flow::proceed(app, context, &sessions, transaction.choosing(chosen)).await?;
-    Ok((turn, cookies))
 }
 
 /// What is on the page, or was.
@@ -223,6 +216,11 @@ impl Form {
             _ => StatusCode::OK,
         };
         let page = flow::sign_in_page(app, context, &shell, &view);
-        browser.visit.answer(status, page)
+        let response = browser.visit.answer(status, page);
+        match error {
+            Some(SignInError::TooMany { wait }) => retry_after(response, wait),
+            Some(SignInError::Unavailable) => retry_after(response, RETRY_SECONDS),
+            _ => response,
+        }
     }
 }

@@ -64,14 +64,15 @@ fn claims_of(context: &Context, hint: &str) -> Option<Hint> {
     let key = context.tenant.keys.verifying(jwt.header.kid.as_deref()?)?;
     let typ = jwt.header.typ.as_deref();
     // An access token is no ID token (SEC-082).
-    if key.alg() != jwt.header.alg || !typ.is_none_or(|typ| typ.eq_ignore_ascii_case("jwt")) {
+    if key.alg() != jwt.header.alg || typ != Some("JWT") {
         return None;
     }
     let payload = jwt.verify(key).ok()?;
     let claims = grantor_crypto::json::parse_strict_object(&payload).ok()?;
     let text = |name: &str| claims.get(name).and_then(serde_json::Value::as_str);
     (text("iss")? == context.tenant.tenant.issuer).then_some(())?;
-    claims.get("aud")?;
+    // Signed answers of UserInfo have no end.
+    claims.get("aud").and(claims.get("exp"))?;
     let sid = text("sid").and_then(|sid| sid.parse().ok());
     Some(Hint { sub: text("sub")?.to_owned(), sid })
 }

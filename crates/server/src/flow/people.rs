@@ -2,7 +2,9 @@
 
 use axum::http::HeaderValue;
 use grantor_crypto::secret::{LookupSecret, SecretKind};
+use grantor_domain::document::DocumentKey;
 use grantor_domain::session::{AuthMethod, Session};
+use grantor_domain::user::User;
 use grantor_store::{Claim, Effect, Effects, StoreError, operations};
 use jiff::{SignedDuration, Timestamp};
 
@@ -23,6 +25,7 @@ pub struct Arrival {
 }
 
 /// Signs her in to this browser, in which `before` were signed in. `amr` is what she proved it with.
+/// `None` if she lost the right to meanwhile.
 pub async fn arrive(
     app: &App,
     context: &Context,
@@ -31,9 +34,10 @@ pub async fn arrive(
     before: Vec<Session>,
     remember: bool,
     amr: &str,
-) -> Result<Arrival, StoreError> {
+) -> Result<Option<Arrival>, StoreError> {
     let hers = before.iter().find(|session| session.user == user.user.id);
-    let (session, secret) = open_session(app, context, browser, user, hers, remember, amr).await?;
+    let opened = open_session(app, context, browser, user, hers, remember, amr).await?;
+    let Some((session, secret)) = opened else { return Ok(None) };
     let others: Vec<Session> = before.into_iter().filter(|other| other.id != session.id).collect();
     let kept = session.remember || others.iter().any(|other| other.remember);
     let seconds = context.tenant.tenant.settings.session_remember_seconds;
@@ -44,7 +48,7 @@ pub async fn arrive(
     ];
     let mut sessions = vec![session];
     sessions.extend(others);
-    Ok(Arrival { sessions, cookies })
+    Ok(Some(Arrival { sessions, cookies }))
 }
 
 /// The session that she would have: for judging before anything is written.
@@ -59,7 +63,8 @@ pub fn draft(
 }
 
 /// Opens a session, or renews the one that this person has in this browser: the secret is a new one
-/// either way (SEC-110), while clients go on to know the session by its id.
+/// either way (SEC-110), while clients go on to know the session by its id. One that ended meanwhile
+/// stays ended, and who lost her right to sign in meanwhile is not signed in (SEC-131).
 async fn open_session(
     app: &App,
     context: &Context,
@@ -68,22 +73,35 @@ async fn open_session(
     before: Option<&Session>,
     remember: bool,
     amr: &str,
-) -> Result<(Session, LookupSecret), StoreError> {
+) -> Result<Option<(Session, LookupSecret)>, StoreError> {
     let fresh = fresh(app, context, browser, user, remember, amr);
     let tenant = &context.tenant.tenant.name;
-    let id = before.map_or(fresh.id, |session| session.id);
-    let secret = LookupSecret::mint(SecretKind::Session, id.bytes());
-    let fresh = Session { id, digest: secret.digest(), ..fresh };
-    let (opened, now) = (audit_events::session_opened(&fresh, context), context.now);
-    let claims = vec![Claim::Session(tenant.clone(), id)];
+    let secret = LookupSecret::mint(SecretKind::Session, fresh.id.bytes());
+    let fresh = Session { digest: secret.digest(), ..fresh };
+    let again = before.map(|known| LookupSecret::mint(SecretKind::Session, known.id.bytes()));
+    let digest = again.as_ref().map(LookupSecret::digest);
+    let her = DocumentKey::id::<User>(tenant, user.user.id.to_string());
+    let known = before.map(|known| Claim::Session(tenant.clone(), known.id));
+    let claims = [Claim::Document(her)].into_iter().chain(known).collect();
+    let (was, case) = (user.user.clone(), context.clone());
     let session = operations::judge(&*app.store, claims, move |claimed| {
-        let live = claimed.session(0).filter(|known| known.is_live(now));
-        let session = live.map_or_else(|| fresh.clone(), |known| renewed(known, &fresh));
+        let she = claimed.document::<User>(0)?;
+        if !she.is_some_and(|she| she.value.still_lets_in(&was)) {
+            return Ok((None, Effects::NONE));
+        }
+        let known = digest.and_then(|digest| Some((claimed.session(1)?, digest)));
+        let session = match known.filter(|(known, _)| known.is_live(case.now)) {
+            Some((known, digest)) => Session { digest, ..renewed(known, &fresh) },
+            None => fresh.clone(),
+        };
         let effects = Effects::from(Effect::PutSession(Box::new(session.clone())));
-        Ok((session, effects.audit(opened.clone())))
-    })
-    .await?;
-    Ok((session, secret))
+        let opened = audit_events::session_opened(&session, &case);
+        Ok((Some(session), effects.audit(opened)))
+    });
+    let Some(session) = session.await? else { return Ok(None) };
+    let is_known = before.is_some_and(|known| known.id == session.id);
+    let secret = again.filter(|_| is_known).unwrap_or(secret);
+    Ok(Some((session, secret)))
 }
 
 fn fresh(
@@ -128,6 +146,7 @@ fn renewed(known: &Session, fresh: &Session) -> Session {
     let again = |method: &&AuthMethod| fresh.methods.iter().all(|new| new.amr != method.amr);
     let older = known.methods.iter().filter(again).cloned();
     Session {
+        id: known.id,
         methods: older.chain(fresh.methods.iter().cloned()).collect(),
         created: known.created,
         clients: known.clients.clone(),

@@ -3,14 +3,12 @@
 
 use std::sync::Arc;
 
-use grantor_domain::audit::AuditOutcome;
 use grantor_domain::client::Client;
 use grantor_oauth_types::name::{RealmName, UserName};
 use grantor_pages::SignInError;
 
 use super::{FlowFailure, offered};
 use crate::app::App;
-use crate::audit::{Actor, IssueEvent, Why};
 use crate::directory::UserEntry;
 use crate::grants::Context;
 use crate::passwords::{self, Unrecognised};
@@ -42,21 +40,19 @@ pub async fn recognise(
     let (Some(realm), Ok(username)) = (realm, UserName::parse(typed.username)) else {
         return Ok(Err(SignInError::Wrong));
     };
-    let (password, address) = (typed.password, context.address);
-    let typed = passwords::Typed { realm, username: &username, password, address };
-    let tenant = &context.tenant.tenant.name;
-    let error = match passwords::check(app, tenant, typed, context.now).await {
-        Ok(user) if !may_sign_in(&user) => SignInError::Wrong,
+    let typed = passwords::Typed { realm, username: &username, password: typed.password };
+    let (error, why) = match passwords::check(app, context, typed).await {
+        Ok(user) if !may_sign_in(&user) => (SignInError::Wrong, "may not sign in"),
         Ok(user) if transaction.named.is_some_and(|named| named != user.user.id) => {
-            SignInError::OtherPerson
+            (SignInError::OtherPerson, "another person was meant")
         }
         Ok(user) => return Ok(Ok(user)),
-        Err(Unrecognised::Wrong) => SignInError::Wrong,
-        Err(Unrecognised::SlowDown(wait)) => SignInError::TooMany { wait },
-        Err(Unrecognised::Busy) => SignInError::Unavailable,
+        Err(Unrecognised::Wrong) => return Ok(Err(SignInError::Wrong)),
+        Err(Unrecognised::SlowDown(wait)) => return Ok(Err(SignInError::TooMany { wait })),
+        Err(Unrecognised::Busy) => return Ok(Err(SignInError::Unavailable)),
         Err(Unrecognised::Broken(error)) => return Err(error.into()),
     };
-    note_failed(app, context, realm, &username, error).await?;
+    passwords::note_failed(app, context, realm, &username, why).await?;
     Ok(Err(error))
 }
 
@@ -64,29 +60,4 @@ pub async fn recognise(
 fn may_sign_in(user: &UserEntry) -> bool {
     let active = user.application.as_ref().is_none_or(|application| application.active);
     user.user.enabled && active
-}
-
-/// Who failed is written down by id, and not at all where there is nobody: what is typed as a name
-/// may be a password.
-async fn note_failed(
-    app: &App,
-    context: &Context,
-    realm: &RealmName,
-    username: &UserName,
-    error: SignInError,
-) -> Result<(), FlowFailure> {
-    let tenant = &context.tenant.tenant.name;
-    let known = app.directory.user_named(tenant, realm, username.as_str()).await?;
-    let actor = known.map(|entry| Actor::User(entry.user.id));
-    app.audit.push(IssueEvent {
-        id: context.decision,
-        tenant: tenant.clone(),
-        at: context.now,
-        kind: "sign_in.failed",
-        outcome: AuditOutcome::Refused,
-        actor: actor.unwrap_or_else(|| Actor::Named("anonymous".to_owned())),
-        address: context.address,
-        why: Why::Reason(format!("{error:?}")),
-    });
-    Ok(())
 }

@@ -7,13 +7,15 @@ use grantor_domain::binding::{binding, refresh_binding};
 use grantor_domain::client::{Client, TokenProfile};
 use grantor_domain::client_auth::AuthenticatedClient;
 use grantor_domain::decision::{Ask, foresee};
+use grantor_domain::document::DocumentKey;
 use grantor_domain::grant::{Grant, RefreshState};
 use grantor_domain::sign_in::Level;
 use grantor_domain::token::TokenError;
+use grantor_domain::user::User;
 use grantor_oauth_types::grant_type::GrantType;
 use grantor_oauth_types::name::{RealmName, UserName};
 use grantor_oauth_types::scope::Scopes;
-use grantor_store::{Effect, Effects, StoreError, operations};
+use grantor_store::{Claim, Effect, Effects, StoreError, operations};
 use jiff::SignedDuration;
 
 use super::{Context, Issued, TokenFailure, access_token, concluded, entry};
@@ -70,7 +72,10 @@ pub(super) async fn issue(
     // refresh token must not go without (RFC 8705 §4).
     let bound = refresh_binding(client, binding(client, context.thumbprint())?).is_some();
     let refresh = match entitled.refreshable && !bound {
-        true => Some(open_grant(app, context, client, &user, &entitled).await?),
+        true => {
+            let opened = open_grant(app, context, client, &user, &entitled).await?;
+            Some(opened.ok_or(TokenError::WrongCredentials)?)
+        }
         false => None,
     };
     let (grant, refresh_token) = refresh.unzip();
@@ -124,10 +129,8 @@ async fn recognised(
     realm: &RealmName,
     login: &Login,
 ) -> Result<Arc<UserEntry>, TokenFailure> {
-    let (username, password) = (&login.username, &login.password);
-    let typed = Typed { realm, username, password, address: context.address };
-    let tenant = &context.tenant.tenant.name;
-    passwords::check(app, tenant, typed, context.now).await.map_err(|why| match why {
+    let typed = Typed { realm, username: &login.username, password: &login.password };
+    passwords::check(app, context, typed).await.map_err(|why| match why {
         Unrecognised::Wrong => TokenError::WrongCredentials.into(),
         Unrecognised::SlowDown(seconds) => TokenError::SlowDown(seconds).into(),
         Unrecognised::Busy => TokenFailure::Busy,
@@ -135,14 +138,15 @@ async fn recognised(
     })
 }
 
-/// Begins a delegation; returns its id and first refresh token.
+/// Begins a delegation; returns its id and first refresh token. `None` if the user lost the right to
+/// sign in since she was recognised.
 async fn open_grant(
     app: &App,
     context: &Context,
     client: &AuthenticatedClient,
     user: &UserEntry,
     entitled: &grantor_domain::decision::Entitlement,
-) -> Result<(grantor_oauth_types::id::GrantId, String), StoreError> {
+) -> Result<Option<(grantor_oauth_types::id::GrantId, String)>, StoreError> {
     let id = new_id(context.now);
     let (token, secret) = app.secrets.mint_refresh_token(id);
     let settings = &context.tenant.tenant.settings;
@@ -172,6 +176,12 @@ async fn open_grant(
     };
     let opened = crate::audit_events::grant_opened(&grant, context);
     let effects = Effects::from(Effect::OpenGrant(Box::new(grant))).audit(opened);
-    operations::write(&*app.store, effects).await?;
-    Ok((id, token))
+    let her = DocumentKey::id::<User>(&context.tenant.tenant.name, user.user.id.to_string());
+    let was = user.user.clone();
+    let still = operations::judge(&*app.store, vec![Claim::Document(her)], move |claimed| {
+        let she = claimed.document::<User>(0)?;
+        let still = she.is_some_and(|she| she.value.still_lets_in(&was));
+        Ok((still, if still { effects.clone() } else { Effects::NONE }))
+    });
+    Ok(still.await?.then_some((id, token)))
 }

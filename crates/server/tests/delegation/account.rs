@@ -303,14 +303,7 @@ async fn sec_136_recent_activity_is_ones_own_log_in_safe_words_page_by_page() {
     posted(&anna, "/account/password", &[("current", PASSWORD), ("new", NEW), ("again", NEW)])
         .await;
     posted(&anna, "/account/applications/withdraw", &[("client", "shop")]).await;
-    // Failures are written with others, a moment later.
-    let log = "/api/v1/audit?kind=token.issued";
-    for _ in 0..100 {
-        if world.server.get(log, &world.admin).await.text.contains("sign_in.failed") {
-            break;
-        }
-        tokio::task::yield_now().await;
-    }
+    world.logged("sign_in.failed").await;
     let page = anna.open("/account/activity").await;
     for words in [
         "Signed in",

@@ -1,6 +1,8 @@
 //! Failures are counted for the account, wherever the password was tried, and for the address, whoever
 //! was meant (SEC-115); those of clients for both (SEC-056).
 
+use std::time::Duration;
+
 use grantor_testkit::Answer;
 use jiff::SignedDuration;
 use reqwest::Method;
@@ -46,6 +48,7 @@ async fn sec_115_failures_at_the_page_and_at_the_token_endpoint_are_one_count() 
         let answer = by_password(name, "wrong").await;
         assert_eq!(answer.body["error"], "invalid_grant", "{name}: {}", answer.text);
     }
+    world.logged("wrong user name or password").await;
     // Ten were free. The right one is not looked at any more, at neither place.
     assert_eq!(by_page("anna", PASSWORD).await.status, 429);
     let answer = by_password("anna", PASSWORD).await;
@@ -109,5 +112,43 @@ async fn sec_056_a_client_is_slowed_down_after_its_failures_but_not_for_its_owne
     assert_eq!(ask(&elsewhere(), &secret).await.status, 200);
     world.server.clock.advance(SignedDuration::from_secs(15));
     assert_eq!(ask(&world.server.http, &secret).await.status, 200);
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn sec_053_sec_190_a_wrong_password_of_a_program_is_in_the_audit_log() {
+    let world = World::new().await;
+    let secret = world.password_client().await;
+    let request = world.server.request(Method::POST, "/oauth2/token");
+    let form = by_password("anna", "wrong");
+    let answer = Answer::of(request.basic_auth("old", Some(&secret)).form(&form)).await;
+    assert_eq!(answer.body["error"], "invalid_grant", "{}", answer.text);
+    world.logged("sign_in.failed").await;
+    world.server.stop().await;
+}
+
+/// The password is taken back while somebody signs in, a little later each time: whoever came in with
+/// the old one is out.
+#[tokio::test]
+async fn sec_131_sec_051_no_sign_in_in_flight_outlives_the_password() {
+    let world = World::new().await;
+    let path = format!("/api/v1/users/{}/password", world.users["anna"]);
+    let passwords = [PASSWORD, "another good horse battery"];
+    for round in 0..20 {
+        let (old, new) = (passwords[round % 2], passwords[(round + 1) % 2]);
+        let browser = world.browser();
+        let form = browser.open(&world.request(&[])).await.form("login-form");
+        let fields = [("username", "anna"), ("password", old)];
+        let sign_in = async {
+            tokio::time::sleep(Duration::from_micros(200) * u32::try_from(round).unwrap()).await;
+            browser.submit(&form, &fields).await
+        };
+        let body = json!({ "password": new });
+        let reset = world.server.post(&path, &world.admin, &body);
+        let (_, reset) = tokio::join!(sign_in, reset);
+        assert!(reset.status.is_success(), "{}", reset.text);
+        let seen = browser.open(&world.request(&[("prompt", "none")])).await;
+        assert_eq!(seen.answer()["error"], "login_required", "round {round}");
+    }
     world.server.stop().await;
 }

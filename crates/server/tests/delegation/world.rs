@@ -1,6 +1,7 @@
 //! A shop, its customers, and the way of a browser through the pages.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -75,6 +76,18 @@ impl World {
             });
             self.server.post("/api/v1/scopes", &self.admin, &body).await;
         }
+    }
+
+    /// Waits until the audit log has something: what anybody can cause is written with others, a moment
+    /// later.
+    pub(crate) async fn logged(&self, what: &str) {
+        let look = async {
+            let log = "/api/v1/audit?kind=token.issued";
+            while !self.server.get(log, &self.admin).await.text.contains(what) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), look).await.expect(what);
     }
 
     pub(crate) async fn user(&mut self, realm: &str, name: &str) {

@@ -176,8 +176,12 @@ async fn for_browser(
         }
     };
     let before = browser.sessions(app, &context.tenant, context.now).await?;
-    let Arrival { sessions, mut cookies } =
-        flow::arrive(app, context, browser, &user, before, false, "pwd").await?;
+    let arrival = flow::arrive(app, context, browser, &user, before, false, "pwd").await?;
+    let Some(Arrival { sessions, mut cookies }) = arrival else {
+        let (name, wrong) = (posted.username, SignInError::Wrong);
+        let again = sign_in::again(app, context, browser, transaction, name, wrong).await?;
+        return Ok(with_cookies(again, cookie));
+    };
     cookies.extend(cookie);
     let transaction = transaction.choosing(sessions.first().map(|session| session.id));
     let turn = match flow::proceed(app, context, &sessions, transaction).await? {
@@ -233,8 +237,11 @@ async fn for_program(
             };
         }
         (Turn::Ready(_) | Turn::Consent(_), Decision::Open | Decision::Allow) => {
-            let Arrival { sessions, .. } =
+            let arrival =
                 flow::arrive(app, context, browser, &user, Vec::new(), false, "pwd").await?;
+            let Some(Arrival { sessions, .. }) = arrival else {
+                return Ok(unrecognised(context, SignInError::Wrong));
+            };
             let transaction = transaction.choosing(sessions.first().map(|session| session.id));
             match flow::proceed(app, context, &sessions, transaction).await? {
                 Turn::Consent(asked) => decided(app, context, &sessions, asked, posted).await?,
