@@ -27,8 +27,8 @@ const KEPT: usize = 1_024;
 /// For how long a set is good.
 const FRESH: SignedDuration = SignedDuration::from_mins(10);
 
-/// How soon a set is fetched again because a key is missing in it, or because it could not be had
-/// (SEC-076).
+/// How soon a set is fetched again because a key is missing in it once more, or because it could not be
+/// had (SEC-076). The first time a key is missing it is fetched at once.
 const AGAIN: SignedDuration = SignedDuration::from_secs(30);
 
 /// The longest document that is kept, in bytes: hundreds of keys (REL-035).
@@ -52,7 +52,18 @@ struct Slot {
 struct Fetched {
     uri: String,
     at: Timestamp,
+    /// When it was last fetched because a key was missing
+    missed: Option<Timestamp>,
     set: Option<Arc<Value>>,
+}
+
+/// What somebody wants of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// One that is fresh
+    Fresh,
+    /// One with a key that the one at hand does not have
+    Newer,
 }
 
 impl Default for ClientKeys {
@@ -64,12 +75,12 @@ impl Default for ClientKeys {
 impl ClientKeys {
     /// The JWK set of a client; `None` if it has none, or it cannot be had now.
     pub async fn set_of(&self, app: &App, client: &Client) -> Option<Arc<Value>> {
-        self.get(app, client, FRESH).await
+        self.get(app, client, Wanted::Fresh).await
     }
 
     /// The same, where what is kept was found to lack a key.
     pub async fn newest_of(&self, app: &App, client: &Client) -> Option<Arc<Value>> {
-        self.get(app, client, AGAIN).await
+        self.get(app, client, Wanted::Newer).await
     }
 
     /// A registration with the keys that its client publishes, if it does.
@@ -97,12 +108,7 @@ impl ClientKeys {
         Cow::Owned(parsed(registered, Box::pin(self.newest_of(app, &registered.client)).await))
     }
 
-    async fn get(
-        &self,
-        app: &App,
-        client: &Client,
-        good_for: SignedDuration,
-    ) -> Option<Arc<Value>> {
+    async fn get(&self, app: &App, client: &Client, wanted: Wanted) -> Option<Arc<Value>> {
         if let Some(jwks) = &client.jwks {
             return Some(Arc::new(jwks.clone()));
         }
@@ -110,34 +116,49 @@ impl ClientKeys {
         let (at, now) = ((client.tenant.clone(), client.id.clone()), app.clock.now());
         let slot = self.fetched.get_or_insert_with(&at, || Ok::<_, Infallible>(Arc::default()));
         let Ok(slot) = slot;
-        if let Some(kept) = slot.good(uri, good_for, now) {
+        if let Some(kept) = slot.good(uri, wanted, now) {
             return kept.set.clone();
         }
         let _turn = slot.turn.lock().await;
-        if let Some(kept) = slot.good(uri, good_for, now) {
+        if let Some(kept) = slot.good(uri, wanted, now) {
             return kept.set.clone();
         }
+        let before = slot.of(uri);
+        let before = before.as_deref();
         let set = match fetch(app, uri).await {
             Ok(set) => Some(Arc::new(set)),
             Err(error) => {
                 tracing::warn!(%error, client = %client.id, "the keys of a client cannot be fetched");
                 // What was good before is better than nothing.
-                let kept = slot.kept.load_full().filter(|kept| kept.uri == *uri);
-                kept.and_then(|kept| kept.set.clone())
+                before.and_then(|kept| kept.set.clone())
             }
         };
-        let fetched = Fetched { uri: uri.clone(), at: now, set: set.clone() };
+        let missed = match wanted {
+            Wanted::Newer => Some(now),
+            Wanted::Fresh => before.and_then(|kept| kept.missed),
+        };
+        let fetched = Fetched { uri: uri.clone(), at: now, missed, set: set.clone() };
         slot.kept.store(Some(Arc::new(fetched)));
         set
     }
 }
 
 impl Slot {
-    /// What was fetched, if that is not too long ago.
-    fn good(&self, uri: &str, good_for: SignedDuration, now: Timestamp) -> Option<Arc<Fetched>> {
-        let kept = self.kept.load_full().filter(|kept| kept.uri == uri)?;
-        let good_for = if kept.set.is_some() { good_for } else { AGAIN };
-        (now.duration_since(kept.at) < good_for).then_some(kept)
+    /// What is known of what is published there.
+    fn of(&self, uri: &str) -> Option<Arc<Fetched>> {
+        self.kept.load_full().filter(|kept| kept.uri == uri)
+    }
+
+    /// The same, if it is not time to fetch it again.
+    fn good(&self, uri: &str, wanted: Wanted, now: Timestamp) -> Option<Arc<Fetched>> {
+        let kept = self.of(uri)?;
+        let within = |at: Timestamp, limit| now.duration_since(at) < limit;
+        let good = match (wanted, &kept.set) {
+            (_, None) => within(kept.at, AGAIN),
+            (Wanted::Fresh, Some(_)) => within(kept.at, FRESH),
+            (Wanted::Newer, Some(_)) => kept.missed.is_some_and(|missed| within(missed, AGAIN)),
+        };
+        good.then_some(kept)
     }
 }
 
