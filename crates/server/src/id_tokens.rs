@@ -4,11 +4,14 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use grantor_crypto::alg::Algorithm;
 use grantor_crypto::jwe::{EncryptionKey, encrypt};
+use grantor_crypto::jws::parse_compact;
 use grantor_domain::claims::{ClaimsRequest, Wanted, group_claims, release};
 use grantor_domain::client::{Client, Encryption};
 use grantor_domain::issue::id_token::{Beside, IdToken};
 use grantor_domain::session::SignIn;
 use grantor_domain::user::User;
+use grantor_oauth_types::id::SessionId;
+use grantor_oauth_types::name::ClientId;
 use grantor_oauth_types::scope::Scopes;
 use grantor_store::StoreError;
 use jiff::Timestamp;
@@ -145,6 +148,37 @@ fn of_groups(view: &TenantView, granted: &Scopes, names: &GroupNames) -> Map<Str
         }
     }
     said
+}
+
+/// What counts of an `id_token` that somebody shows us again.
+#[derive(Debug)]
+pub struct Hint {
+    /// To whom it was given
+    pub client: ClientId,
+    /// As whom that client knows the person
+    pub sub: String,
+    /// The session that it came from
+    pub sid: Option<SessionId>,
+}
+
+/// An `id_token` of ours, expired or not (OIDC Core §3.1.2.1, RP-Initiated Logout §2); no other sort of
+/// JWT (SEC-082).
+pub fn hint(view: &TenantView, text: &str) -> Option<Hint> {
+    let jwt = parse_compact(text).ok()?;
+    let key = view.keys.verifying(jwt.header.kid.as_deref()?)?;
+    if key.alg() != jwt.header.alg || jwt.header.typ.as_deref() != Some("JWT") {
+        return None;
+    }
+    let payload = jwt.verify(key).ok()?;
+    let claims = grantor_crypto::json::parse_strict_object(&payload).ok()?;
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    // Signed answers of UserInfo have no end.
+    claims.get("exp").filter(|_| text("iss") == Some(view.tenant.issuer.as_str()))?;
+    Some(Hint {
+        client: ClientId::parse(text("aud")?).ok()?,
+        sub: text("sub")?.to_owned(),
+        sid: text("sid").and_then(|sid| sid.parse().ok()),
+    })
 }
 
 /// A JWT that nobody signed, for whoever registered `none` (OIDC Core §2, RFC 7519 §6); nothing of

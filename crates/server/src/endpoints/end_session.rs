@@ -7,7 +7,6 @@
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
-use grantor_crypto::jws::parse_compact;
 use grantor_domain::client::Client;
 use grantor_domain::params::Params;
 use grantor_domain::session::Session;
@@ -21,10 +20,11 @@ use crate::app::App;
 use crate::browser::{Browser, is_from_here};
 use crate::extract::{Here, Peer, is_form};
 use crate::grants::Context;
+use crate::id_tokens::{self, Hint};
 use crate::reply::json::retry_after;
 use crate::reply::page::Visit;
 use crate::reply::token::RETRY_SECONDS;
-use crate::{id_tokens, logout, session_state};
+use crate::{logout, session_state};
 
 /// How long a person may take to confirm, in seconds.
 const CONFIRM_WITHIN: i64 = 15 * 60;
@@ -46,13 +46,6 @@ struct Ticket {
     wish: Wish,
     session: SessionId,
     until: i64,
-}
-
-/// What an `id_token_hint` says: whom it is about, and to whom it was given.
-struct Hint {
-    client: ClientId,
-    sub: String,
-    sid: Option<SessionId>,
 }
 
 /// Why the browser is shown an error, and goes nowhere.
@@ -148,10 +141,9 @@ impl Request<'_> {
     /// §2: what the client asks for.
     async fn asked(&self, params: &mut Params) -> Result<Response<Body>, Refusal> {
         let hint = match params.take("id_token_hint") {
-            Some(text) => Some(self.hint(&text).ok_or(Refusal::Page(
-                ErrorKind::BadRequest,
-                "id_token_hint is no ID token of this issuer",
-            ))?),
+            Some(text) => Some(id_tokens::hint(&self.context.tenant, &text).ok_or(
+                Refusal::Page(ErrorKind::BadRequest, "id_token_hint is no ID token of this issuer"),
+            )?),
             None => None,
         };
         let wish = self.wish(params, hint.as_ref()).await?;
@@ -191,27 +183,6 @@ impl Request<'_> {
             }
         }
         Ok(None)
-    }
-
-    /// An ID token of ours, expired or not (§2); of no other sort of JWT (SEC-082).
-    fn hint(&self, text: &str) -> Option<Hint> {
-        let view = &self.context.tenant;
-        let jwt = parse_compact(text).ok()?;
-        let key = view.keys.verifying(jwt.header.kid.as_deref()?)?;
-        let typ = jwt.header.typ.as_deref();
-        if key.alg() != jwt.header.alg || typ != Some("JWT") {
-            return None;
-        }
-        let payload = jwt.verify(key).ok()?;
-        let claims = grantor_crypto::json::parse_strict_object(&payload).ok()?;
-        let text = |name: &str| claims.get(name).and_then(serde_json::Value::as_str);
-        // Signed answers of UserInfo have no end.
-        claims.get("exp").filter(|_| text("iss") == Some(view.tenant.issuer.as_str()))?;
-        Some(Hint {
-            client: ClientId::parse(text("aud")?).ok()?,
-            sub: text("sub")?.to_owned(),
-            sid: text("sid").and_then(|sid| sid.parse().ok()),
-        })
     }
 
     /// §2, §3: a redirect needs a client, and is registered for it, letter by letter.

@@ -1,9 +1,8 @@
 //! Whom the client means: `id_token_hint`, or a `sub` among its wishes. OIDC Core §3.1.2.1, §5.5.1.
 
-use grantor_crypto::jws::parse_compact;
 use grantor_domain::authorize::{AuthorizationRequest, Complaint};
 use grantor_domain::client::Client;
-use grantor_oauth_types::id::{SessionId, UserId};
+use grantor_oauth_types::id::UserId;
 use grantor_store::StoreError;
 
 use crate::app::App;
@@ -20,7 +19,7 @@ pub async fn named(
 ) -> Result<Result<Option<UserId>, Complaint>, StoreError> {
     let hint = match request.id_token_hint.take() {
         None => None,
-        Some(hint) => match claims_of(context, &hint) {
+        Some(hint) => match id_tokens::hint(&context.tenant, &hint) {
             Some(hint) => Some(hint),
             None => {
                 let words = "id_token_hint is no ID token of this issuer";
@@ -50,29 +49,4 @@ pub async fn named(
     let user = app.directory.user(tenant, session.user).await?;
     let same = user.filter(|entry| id_tokens::subject(app, client, &entry.user) == sub);
     Ok(Ok(Some(same.map_or(nobody, |entry| entry.user.id))))
-}
-
-/// What counts of a hint.
-struct Hint {
-    sub: String,
-    sid: Option<SessionId>,
-}
-
-/// The claims of an ID token that one of our keys signed.
-fn claims_of(context: &Context, hint: &str) -> Option<Hint> {
-    let jwt = parse_compact(hint).ok()?;
-    let key = context.tenant.keys.verifying(jwt.header.kid.as_deref()?)?;
-    let typ = jwt.header.typ.as_deref();
-    // An access token is no ID token (SEC-082).
-    if key.alg() != jwt.header.alg || typ != Some("JWT") {
-        return None;
-    }
-    let payload = jwt.verify(key).ok()?;
-    let claims = grantor_crypto::json::parse_strict_object(&payload).ok()?;
-    let text = |name: &str| claims.get(name).and_then(serde_json::Value::as_str);
-    (text("iss")? == context.tenant.tenant.issuer).then_some(())?;
-    // Signed answers of UserInfo have no end.
-    claims.get("aud").and(claims.get("exp"))?;
-    let sid = text("sid").and_then(|sid| sid.parse().ok());
-    Some(Hint { sub: text("sub")?.to_owned(), sid })
 }
