@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::sign_in::Level;
+use crate::tenant::TenantSettings;
 
 /// The most clients a session remembers; what is signed in to beyond is not told of its end.
 pub const MAX_SESSION_CLIENTS: usize = 100;
@@ -107,6 +108,12 @@ impl Session {
     /// Whether it counts at this moment.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.ended.is_none() && now < self.expires && now < self.idle_expires
+    }
+
+    /// Whether it counts where these settings hold: where nobody is remembered any more, those who were
+    /// are not either (SEC-065).
+    pub fn counts(&self, settings: &TenantSettings, now: Timestamp) -> bool {
+        self.is_live(now) && (!self.remember || settings.session_remember_seconds > 0)
     }
 
     /// When the person last proved who she is: `auth_time`.

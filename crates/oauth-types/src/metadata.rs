@@ -31,6 +31,12 @@ pub struct Metadata {
     /// JARM §4
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub authorization_signing_alg_values_supported: Vec<String>,
+    /// JARM §4
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authorization_encryption_alg_values_supported: Vec<String>,
+    /// JARM §4
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authorization_encryption_enc_values_supported: Vec<String>,
     /// RFC 7636 §6.2.1
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub code_challenge_methods_supported: Vec<String>,
@@ -79,9 +85,15 @@ pub struct Metadata {
     /// How clients authenticate at introspection
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub introspection_endpoint_auth_methods_supported: Vec<String>,
+    /// Algorithms for `private_key_jwt` at introspection (RFC 8414 §2: required with that method)
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub introspection_endpoint_auth_signing_alg_values_supported: Vec<String>,
     /// How clients authenticate at revocation
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revocation_endpoint_auth_methods_supported: Vec<String>,
+    /// Algorithms for `private_key_jwt` at revocation
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revocation_endpoint_auth_signing_alg_values_supported: Vec<String>,
     /// OIDC Discovery: REQUIRED there
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subject_types_supported: Vec<String>,

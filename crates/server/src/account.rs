@@ -33,6 +33,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::app::App;
+use crate::audit::Actor;
 use crate::browser::{Browser, is_from_here};
 use crate::directory::UserEntry;
 use crate::extract::{Here, Peer, is_form};
@@ -107,7 +108,7 @@ impl FromRequestParts<App> for Person {
                 let location = format!("{prefix}/sign-in?to={to}");
                 Err(Instead(Box::new(see_other(&location))))
             }
-            Err(error) => Err(Instead(Box::new(broken(&context, &browser, &error)))),
+            Err(error) => Err(Instead(Box::new(broken(app, &context, &browser, &error)))),
         }
     }
 }
@@ -209,7 +210,7 @@ impl Person {
         let (status, kind, code) = match refused {
             Refused::Forged => (StatusCode::FORBIDDEN, ErrorKind::Forged, "access_denied"),
             Refused::Unknown => (StatusCode::NOT_FOUND, ErrorKind::NotFound, "not_found"),
-            Refused::Broken(error) => return broken(&self.context, &self.browser, error),
+            Refused::Broken(error) => return broken(&self.app, &self.context, &self.browser, error),
         };
         self.browser.visit.clone().once().error(status, &ErrorPage::new(kind, code))
     }
@@ -245,7 +246,8 @@ enum Refused {
 }
 
 /// A change that could not be stored is never told as done (SEC-106).
-fn broken(context: &Context, browser: &Browser, error: &StoreError) -> Response<Body> {
+fn broken(app: &App, context: &Context, browser: &Browser, error: &StoreError) -> Response<Body> {
+    context.record_refusal(app, "request.refused", Actor::anonymous(), error);
     tracing::error!(%error, "an account page failed");
     let (status, kind, code) = match error {
         StoreError::Unavailable(_) => {

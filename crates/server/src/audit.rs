@@ -4,18 +4,19 @@
 //! many at a time, into one audit row: at least every [`FLUSH_EVERY`] and on shutdown. Issuing
 //! never waits for it. Every change of state, by contrast, is audited in its own transaction.
 //!
-//! Of equal decisions in one batch the first is kept with its record; of the others their ids are. Of
+//! Of equal events in one batch the first is kept with its record or reason; of the others their ids are. Of
 //! those that differ in person or grant only, what they have in common is kept with the first, and of
 //! the others no more than what they do not share with it.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use grantor_domain::audit::{AuditEvent, AuditOutcome};
-use grantor_domain::decision::RecordedDecision;
+use grantor_domain::decision::{Outcome, RecordedDecision};
 use grantor_oauth_types::id::{DecisionId, UserId};
 use grantor_oauth_types::name::{ClientId, TenantName};
 use grantor_store::audit::Repeated;
@@ -25,6 +26,9 @@ use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::sync::Notify;
+
+use crate::app::App;
+use crate::grants::Context;
 
 /// How long an event waits at most.
 pub const FLUSH_EVERY: Duration = Duration::from_millis(100);
@@ -67,6 +71,13 @@ pub enum Actor {
     Named(String),
 }
 
+impl Actor {
+    /// Nobody who is known.
+    pub fn anonymous() -> Self {
+        Self::Named("anonymous".to_owned())
+    }
+}
+
 impl std::fmt::Display for Actor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -84,6 +95,77 @@ pub enum Why {
     Decided(Arc<RecordedDecision>),
     /// It did not come to that; the reason in words
     Reason(String),
+}
+
+/// Whether the log knows the decision of a request: whoever is told its number can ask for it.
+#[derive(Debug, Default)]
+pub struct Recorded(AtomicBool);
+
+impl Recorded {
+    /// Says that it does; returns whether it did before.
+    fn set(&self) -> bool {
+        self.0.swap(true, Ordering::Relaxed)
+    }
+}
+
+/// A part of a request that is judged elsewhere knows what was known when it left.
+impl Clone for Recorded {
+    fn clone(&self) -> Self {
+        Self(AtomicBool::new(self.0.load(Ordering::Relaxed)))
+    }
+}
+
+impl Context {
+    /// Records a decision under the number that the answer names. What comes after it in the same
+    /// request has a number of its own.
+    pub fn record(
+        &self,
+        app: &App,
+        kind: &'static str,
+        outcome: AuditOutcome,
+        actor: Actor,
+        why: Why,
+    ) {
+        let before = self.recorded.set();
+        app.audit.push(IssueEvent {
+            id: if before { app.new_id(self.now) } else { self.decision },
+            tenant: self.tenant.tenant.name.clone(),
+            at: self.now,
+            kind,
+            outcome,
+            actor,
+            address: self.address,
+            why,
+        });
+    }
+
+    /// Records what the decision function said.
+    pub fn record_decision(
+        &self,
+        app: &App,
+        kind: &'static str,
+        actor: Actor,
+        record: &Arc<RecordedDecision>,
+    ) {
+        let outcome = match record.decision.outcome {
+            Outcome::Granted(_) => AuditOutcome::Done,
+            Outcome::Refused(_) => AuditOutcome::Refused,
+        };
+        self.record(app, kind, outcome, actor, Why::Decided(Arc::clone(record)));
+    }
+
+    /// Records why there is no answer, unless a better reason is known already.
+    pub fn record_refusal(
+        &self,
+        app: &App,
+        kind: &'static str,
+        actor: Actor,
+        reason: &impl std::fmt::Display,
+    ) {
+        if !self.recorded.0.load(Ordering::Relaxed) {
+            self.record(app, kind, AuditOutcome::Refused, actor, Why::Reason(reason.to_string()));
+        }
+    }
 }
 
 /// Where issue events wait.
@@ -174,7 +256,7 @@ fn batches(events: &[IssueEvent]) -> Effects {
     effects
 }
 
-/// Of equal decisions the first is written with its record; of the others only their ids are. And of
+/// Of equal events the first is written with its record or reason; of the others only their ids are. And of
 /// those with common facts only the first has them.
 fn rendered(batch: &[&IssueEvent]) -> Vec<Repeated> {
     let mut seen: HashMap<Same<'_>, usize> = HashMap::new();
@@ -182,20 +264,20 @@ fn rendered(batch: &[&IssueEvent]) -> Vec<Repeated> {
     let mut whole: HashMap<_, (DecisionId, &RecordedDecision)> = HashMap::new();
     let mut rendered: Vec<Repeated> = Vec::new();
     for event in batch {
+        let same = (event.why.cause(), event.kind, &event.actor, event.address);
+        // Of one client many come in a row.
+        let place = match last {
+            Some((before, place)) if before == same => place,
+            _ => *seen.entry(same).or_insert(rendered.len()),
+        };
+        last = Some((same, place));
+        if let Some(first) = rendered.get_mut(place) {
+            first.again.push(event.id);
+            continue;
+        }
         let (detail, written) = match &event.why {
             Why::Reason(reason) => (json!({ "reason": reason }), None),
             Why::Decided(record) => {
-                let same = (Arc::as_ptr(record), event.kind, &event.actor, event.address);
-                // Of one client many come in a row.
-                let place = match last {
-                    Some((before, place)) if before == same => place,
-                    _ => *seen.entry(same).or_insert(rendered.len()),
-                };
-                last = Some((same, place));
-                if let Some(first) = rendered.get_mut(place) {
-                    first.again.push(event.id);
-                    continue;
-                }
                 let decision = match whole.entry(Arc::as_ptr(record.common())) {
                     Entry::Occupied(of) => {
                         let (id, other) = *of.get();
@@ -215,7 +297,23 @@ fn rendered(batch: &[&IssueEvent]) -> Vec<Repeated> {
 }
 
 /// What two events have in common of which the second is told by its id.
-type Same<'a> = (*const RecordedDecision, &'static str, &'a Actor, Option<IpAddr>);
+type Same<'a> = (Cause<'a>, &'static str, &'a Actor, Option<IpAddr>);
+
+/// What tells one reason from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Cause<'a> {
+    Record(*const RecordedDecision),
+    Reason(&'a str),
+}
+
+impl Why {
+    fn cause(&self) -> Cause<'_> {
+        match self {
+            Self::Decided(record) => Cause::Record(Arc::as_ptr(record)),
+            Self::Reason(reason) => Cause::Reason(reason),
+        }
+    }
+}
 
 impl IssueEvent {
     fn as_it_is_kept(&self, detail: serde_json::Value) -> AuditEvent {

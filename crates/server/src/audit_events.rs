@@ -1,8 +1,10 @@
 //! The audit events of the protocol endpoints, in one place.
 
 use grantor_domain::audit::{AuditEvent, AuditOutcome};
+use grantor_domain::code::CodeRefusal;
 use grantor_domain::grant::Grant;
 use grantor_domain::issue::AccessToken;
+use grantor_oauth_types::name::ClientId;
 use serde_json::{Value, json};
 
 use crate::grants::Context;
@@ -74,6 +76,21 @@ pub fn consent_given(
         consents.iter().map(|c| json!({ "scope": c.scope, "status": c.status })).collect();
     let detail = json!({ "client": client, "decided": decided });
     change(context, "consent.given", format!("user:{user}"), format!("user/{user}"), detail)
+}
+
+/// A delegation goes on: its refresh token was exchanged for the next.
+pub fn grant_refreshed(grant: &Grant, context: &Context) -> AuditEvent {
+    let (actor, subject) = (format!("client:{}", grant.client), format!("grant/{}", grant.id));
+    let generation = grant.refresh.generation;
+    change(context, "grant.refreshed", actor, subject, json!({ "generation": generation }))
+}
+
+/// A code was shown by whom it was not for, or without its proof, and is worth nothing any more.
+pub fn code_burnt(client: &ClientId, why: &CodeRefusal, context: &Context) -> AuditEvent {
+    let (actor, subject) = (format!("client:{client}"), format!("client/{client}"));
+    let mut event = change(context, "code.burnt", actor, subject, json!({ "reason": why.to_string() }));
+    event.outcome = AuditOutcome::Refused;
+    event
 }
 
 /// A delegation was ended on request.

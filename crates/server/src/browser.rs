@@ -177,9 +177,9 @@ async fn session(
     let tenant = &view.tenant.name;
     let id = SessionId::from_uuid(uuid::Uuid::from_bytes(secret.lookup_id()));
     let found = app.store.session(tenant, id).await?;
-    let Some(session) = found.filter(|s| s.digest == secret.digest() && s.is_live(now)) else {
-        return Ok(None);
-    };
+    let settings = &view.tenant.settings;
+    let counts = |s: &Session| s.digest == secret.digest() && s.counts(settings, now);
+    let Some(session) = found.filter(counts) else { return Ok(None) };
     let user = app.directory.user(tenant, session.user).await?;
     Ok(user.filter(|entry| entry.user.enabled).map(|_| session))
 }

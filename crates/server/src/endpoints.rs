@@ -28,7 +28,7 @@ use grantor_store::{UsedKind, operations};
 use jiff::Timestamp;
 
 use crate::app::App;
-use crate::audit::{Actor, IssueEvent, Why};
+use crate::audit::Actor;
 use crate::browser::{Browser, is_from_here};
 use crate::directory::TenantView;
 use crate::extract::{Peer, authorization, is_form};
@@ -36,6 +36,9 @@ use crate::flow::FlowFailure;
 use crate::grants::{Context, TokenFailure};
 use crate::throttle::origin;
 use crate::transaction::{Stuck, Transaction};
+
+/// The event of a client that did not prove who it is.
+const REFUSED: &str = "client.refused";
 
 /// A new context, with the number of the decision that is about to be made.
 fn context(app: &App, tenant: std::sync::Arc<TenantView>, peer: Peer, now: Timestamp) -> Context {
@@ -77,7 +80,9 @@ pub(crate) async fn authenticated(
     let tenant = &context.tenant.tenant.name;
     let who = || (tenant.clone(), presented.id.clone(), context.address.map(origin));
     if let Some(seconds) = app.client_failures.wait(who, context.now) {
-        return Err(TokenError::SlowDown(seconds).into());
+        let refusal = TokenError::SlowDown(seconds);
+        context.record_refusal(app, REFUSED, Actor::Client(presented.id.clone()), &refusal);
+        return Err(refusal.into());
     }
     let entry = app.directory.client(tenant, &presented.id).await?;
     let auth = AuthContext {
@@ -109,16 +114,7 @@ pub(crate) async fn authenticated(
     };
     proven.map_err(|refusal| {
         app.client_failures.failed(&who(), context.now);
-        app.audit.push(IssueEvent {
-            id: context.decision,
-            tenant: tenant.clone(),
-            at: context.now,
-            kind: "client.refused",
-            outcome: grantor_domain::audit::AuditOutcome::Refused,
-            actor: Actor::Client(presented.id.clone()),
-            address: context.address,
-            why: Why::Reason(refusal.to_string()),
-        });
+        context.record_refusal(app, REFUSED, Actor::Client(presented.id.clone()), &refusal);
         TokenError::Client(refusal).into()
     })
 }

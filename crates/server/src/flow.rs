@@ -215,7 +215,7 @@ pub async fn question(
         let words = "redirect_uri is not registered for this client";
         return Err(FlowFailure::Page(Complaint::invalid(words)));
     }
-    if let Some(complaint) = foreseen(context, &entry, request) {
+    if let Some(complaint) = foreseen(app, context, &entry, request) {
         return Ok(Err(Unanswered::Refused(complaint)));
     }
     let wanted = Wanted {
@@ -240,9 +240,14 @@ pub async fn question(
     let everything = imagined(context, &entry, &user, request.scopes.as_ref());
     let ask = ask(request, &user, request.scopes.clone());
     let about = about(context, &entry, &user, &session);
-    match decide(&ask, &with_consents(&about, &everything), context.now).outcome {
+    let facts = with_consents(&about, &everything);
+    match decide(&ask, &facts, context.now).outcome {
         Outcome::Granted(entitled) => Ok(Ok(Open { generation, entry, user, session, entitled })),
-        Outcome::Refused(refusal) => Ok(Err(Unanswered::Refused(complaint_of(&refusal)))),
+        Outcome::Refused(refusal) => {
+            let record = app.decisions.decide_anew(ask, &about, &facts, generation, context.now);
+            let complaint = foresee::refused(app, context, &record);
+            Ok(Err(Unanswered::Refused(complaint.unwrap_or_else(|| complaint_of(&refusal)))))
+        }
     }
 }
 

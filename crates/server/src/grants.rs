@@ -12,7 +12,6 @@ pub(crate) use password::{subject, username};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use grantor_domain::audit::AuditOutcome;
 use grantor_domain::binding::binding;
 use grantor_domain::client::TokenFormat;
 use grantor_domain::client_auth::{AuthenticatedClient, ClientCertificate};
@@ -25,7 +24,7 @@ use grantor_store::StoreError;
 use jiff::Timestamp;
 
 use crate::app::App;
-use crate::audit::{Actor, IssueEvent, Why};
+use crate::audit::{Actor, Recorded};
 use crate::directory::{ClientEntry, TenantView};
 use crate::extract::Peer;
 use crate::metrics::Signature;
@@ -44,13 +43,16 @@ pub struct Context {
     pub now: Timestamp,
     /// Which decision this will be
     pub decision: DecisionId,
+    /// Whether the log knows it yet
+    pub recorded: Recorded,
 }
 
 impl Context {
     /// Of a request that comes from `peer` now, and will be decided under a new number.
     pub fn new(app: &App, tenant: Arc<TenantView>, peer: Peer, now: Timestamp) -> Self {
         let Peer { address, certificate } = peer;
-        Self { tenant, address, certificate, now, decision: app.new_id(now) }
+        let (decision, recorded) = (app.new_id(now), Recorded::default());
+        Self { tenant, address, certificate, now, decision, recorded }
     }
 
     /// The name of the certificate in tokens (RFC 8705 §3.1).
@@ -99,6 +101,9 @@ pub async fn issue(
     request: TokenRequest,
 ) -> Result<Issued, TokenFailure> {
     let issued = by_grant(app, context, client, request).await;
+    if let Err(TokenFailure::Refused(reason)) = &issued {
+        context.record_refusal(app, "token.refused", Actor::Client(client.id.clone()), reason);
+    }
     let counted = if issued.is_ok() { &app.metrics.granted } else { &app.metrics.refused };
     counted.inc();
     if issued.is_ok() && client.token_format == TokenFormat::Jwt {
@@ -154,20 +159,11 @@ fn concluded(
     context: &Context,
     record: &Arc<RecordedDecision>,
 ) -> Result<Entitlement, TokenError> {
-    let (kind, outcome) = match record.decision.outcome {
-        Outcome::Granted(_) => ("token.issued", AuditOutcome::Done),
-        Outcome::Refused(_) => ("token.refused", AuditOutcome::Refused),
+    let kind = match record.decision.outcome {
+        Outcome::Granted(_) => "token.issued",
+        Outcome::Refused(_) => "token.refused",
     };
-    app.audit.push(IssueEvent {
-        id: context.decision,
-        tenant: context.tenant.tenant.name.clone(),
-        at: context.now,
-        kind,
-        outcome,
-        actor: Actor::Client(record.ask.client.clone()),
-        address: context.address,
-        why: Why::Decided(Arc::clone(record)),
-    });
+    context.record_decision(app, kind, Actor::Client(record.ask.client.clone()), record);
     match &record.decision.outcome {
         Outcome::Granted(entitled) => Ok(entitled.clone()),
         Outcome::Refused(refusal) => Err(TokenError::Refused(refusal.clone())),

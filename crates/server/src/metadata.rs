@@ -101,6 +101,8 @@ pub fn document(
         authorization_endpoint: at("/oauth2/authorize"),
         response_modes_supported: strings(ResponseMode::ALL),
         authorization_signing_alg_values_supported: strings(&keys.algorithms(now)),
+        authorization_encryption_alg_values_supported: strings(&KeyManagement::ALL),
+        authorization_encryption_enc_values_supported: strings(&ContentEncryption::ALL),
         code_challenge_methods_supported: vec!["S256".to_owned()],
         authorization_response_iss_parameter_supported: true,
         pushed_authorization_request_endpoint: at("/oauth2/par"),
@@ -123,12 +125,11 @@ pub fn document(
         grant_types_supported: strings(GrantType::ALL),
         scopes_supported: shown,
         token_endpoint_auth_methods_supported: methods.clone(),
-        token_endpoint_auth_signing_alg_values_supported: Algorithm::ALL
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
+        token_endpoint_auth_signing_alg_values_supported: strings(&Algorithm::ALL),
         introspection_endpoint_auth_methods_supported: confidential,
+        introspection_endpoint_auth_signing_alg_values_supported: strings(&Algorithm::ALL),
         revocation_endpoint_auth_methods_supported: methods,
+        revocation_endpoint_auth_signing_alg_values_supported: strings(&Algorithm::ALL),
         subject_types_supported: strings(SubjectType::ALL),
         id_token_signing_alg_values_supported: and_none(
             strings(&signing),

@@ -13,7 +13,7 @@ use grantor_store::{Claim, Effects, Expect, StoreError, operations};
 use jiff::Timestamp;
 
 use crate::app::App;
-use crate::audit::{Actor, IssueEvent, Why};
+use crate::audit::{Actor, Why};
 use crate::directory::UserEntry;
 use crate::grants::Context;
 use crate::throttle::origin;
@@ -78,16 +78,8 @@ pub async fn note_failed(
     let tenant = &context.tenant.tenant.name;
     let known = app.directory.user_named(tenant, realm, username.as_str()).await?;
     let actor = known.map(|entry| Actor::User(entry.user.id));
-    app.audit.push(IssueEvent {
-        id: context.decision,
-        tenant: tenant.clone(),
-        at: context.now,
-        kind: "sign_in.failed",
-        outcome: AuditOutcome::Refused,
-        actor: actor.unwrap_or_else(|| Actor::Named("anonymous".to_owned())),
-        address: context.address,
-        why: Why::Reason(why.to_owned()),
-    });
+    let (actor, why) = (actor.unwrap_or_else(Actor::anonymous), Why::Reason(why.to_owned()));
+    context.record(app, "sign_in.failed", AuditOutcome::Refused, actor, why);
     Ok(())
 }
 

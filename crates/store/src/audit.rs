@@ -169,7 +169,7 @@ impl Repeated {
 }
 
 /// One by one, ordered by id, each with all its facts. A repeated event points to the first
-/// (`same_as`), and its time is that of its id.
+/// (`same_as`) where that has a record, and its time is that of its id.
 fn expanded(batch: impl IntoIterator<Item = Repeated>) -> Vec<AuditEvent> {
     let mut events = Vec::new();
     for repeated in batch {
@@ -180,7 +180,11 @@ fn expanded(batch: impl IntoIterator<Item = Repeated>) -> Vec<AuditEvent> {
         for id in again {
             let millis = i64::try_from(id.unix_millis()).unwrap_or(i64::MAX);
             let at = Timestamp::from_millisecond(millis).unwrap_or(event.at);
-            let detail = serde_json::json!({ "same_as": event.id });
+            // A record is long, a reason is not.
+            let detail = match event.detail.get("decision") {
+                Some(_) => serde_json::json!({ "same_as": event.id }),
+                None => event.detail.clone(),
+            };
             events.push(AuditEvent { id, at, detail, ..event.clone() });
         }
         events.push(event);

@@ -150,7 +150,10 @@ pub(super) fn granted(
     }
     // A grant of which nothing holds any more is over (SEC-065, SEC-066).
     let nothing = granted.iter().all(|token| selectors::is_selector(token, facts));
-    let over = renews(ask, facts) && nothing && !dropped.is_empty();
+    let nothing = nothing && !dropped.is_empty();
+    // What was to outlive the session and may no more is over as well.
+    let offline = dropped.iter().any(|token| token.as_str() == "offline_access");
+    let over = renews(ask, facts) && (nothing || offline);
     trace.check(Rule::GrantLive, By::Grant, !over, Refusal::GrantEnded)?;
     Ok((granted, dropped))
 }

@@ -147,11 +147,14 @@ impl Withdrawal {
         Ok(effects)
     }
 
-    /// The grant with what is left of it; over, if nothing is.
+    /// The grant with what is left of it; over, if nothing is, or if it was to outlive its session and
+    /// may no more (SEC-065).
     fn narrowed(&self, grant: &Grant) -> Grant {
         let left: Scopes =
             grant.scopes.iter().filter(|scope| !self.scopes.contains(*scope)).cloned().collect();
-        if self.everything || left.is_empty() {
+        let outlives = grant.origin.as_ref().is_some_and(|origin| origin.offline);
+        let loses_that = outlives && !left.contains("offline_access");
+        if self.everything || left.is_empty() || loses_that {
             return refresh::ended(grant, EndReason::Revoked, self.now);
         }
         Grant { scopes: left, ..grant.clone() }

@@ -25,7 +25,7 @@ pub async fn get(
     let context = context(&app, tenant, peer, app.clock.now());
     match show(&app, &context, &browser, query.as_deref()).await {
         Ok(response) => response,
-        Err(failure) => failed(&context, &browser, &failure),
+        Err(failure) => failed(&app, &context, &browser, &failure),
     }
 }
 
@@ -68,7 +68,7 @@ pub async fn post(
     let context = context(&app, tenant, peer, app.clock.now());
     match answer(&app, &context, &browser, &headers, &body).await {
         Ok((turn, cookies)) => turned(&app, &context, &browser, &turn, cookies).await,
-        Err(failure) => failed(&context, &browser, &failure),
+        Err(failure) => failed(&app, &context, &browser, &failure),
     }
 }
 

@@ -100,7 +100,7 @@ async fn respond(
         }
         Err(failure) => {
             note_rejected(app, context, named.as_deref(), &failure);
-            failed(context, &browser, &failure)
+            failed(app, context, &browser, &failure)
         }
     }
 }

@@ -29,7 +29,7 @@ pub async fn post(asked: Asked) -> Response<Body> {
     let (app, context) = (&asked.app, asked.context());
     match answer(app, &context, &asked.headers, asked.query(), &asked.body).await {
         Ok(answer) => json::private(StatusCode::OK, &answer),
-        Err(failure) => failed(&failure, context.decision),
+        Err(failure) => failed(app, &context, &failure),
     }
 }
 

@@ -57,7 +57,7 @@ pub async fn post(
             let response = reply::private(StatusCode::CREATED, &body);
             reply::with_decision(response, context.decision)
         }
-        Err(Failure::Token(failure)) => failed(&failure, context.decision),
+        Err(Failure::Token(failure)) => failed(&app, &context, &failure),
         Err(Failure::Request(client, complaint)) => refused(&app, &context, &client, &complaint),
     }
 }
@@ -126,7 +126,7 @@ async fn checked(
     })?;
     let entry = app.directory.client(&context.tenant.tenant.name, &client.id).await;
     let entry = entry.ok().flatten();
-    match entry.and_then(|entry| flow::foreseen(context, &entry, &request)) {
+    match entry.and_then(|entry| flow::foreseen(app, context, &entry, &request)) {
         Some(complaint) => Err(complaint),
         None => Ok(pairs),
     }

@@ -33,11 +33,11 @@ pub async fn get(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response<Body> {
-    let decision = app.new_id(app.clock.now());
-    tracing::debug!(peer = ?peer.address, "revocation feed");
+    let context = super::context(&app, Arc::clone(&tenant), peer, app.clock.now());
+    tracing::debug!(peer = ?context.address, "revocation feed");
     match answer(&app, tenant, query.as_deref().unwrap_or_default(), &headers).await {
         Ok(response) => response,
-        Err(failure) => crate::reply::token::failed(&failure, decision),
+        Err(failure) => crate::reply::token::failed(&app, &context, &failure),
     }
 }
 

@@ -26,7 +26,7 @@ pub async fn post(
     match answer(&app, &context, &headers, query.as_deref(), &body).await {
         Ok(()) => json::private_bytes(StatusCode::OK, Bytes::new()),
         // What could not be stored is never reported as done (SEC-106).
-        Err(failure) => failed(&failure, context.decision),
+        Err(failure) => failed(&app, &context, &failure),
     }
 }
 

@@ -34,7 +34,7 @@ pub async fn get(
     let mut params = match Params::parse(query.unwrap_or_default().as_bytes()) {
         Ok(params) => params,
         Err(error) => {
-            return failed(&context, &browser, &FlowFailure::Page(Complaint::from(error)));
+            return failed(&app, &context, &browser, &FlowFailure::Page(Complaint::from(error)));
         }
     };
     let Some(text) = params.take("tx") else {
@@ -52,7 +52,7 @@ pub async fn get(
         }
         Err(failure) => Err(failure),
     };
-    shown.unwrap_or_else(|failure| failed(&context, &browser, &failure))
+    shown.unwrap_or_else(|failure| failed(&app, &context, &browser, &failure))
 }
 
 /// A page of one's own account, and nothing beside it.
@@ -76,7 +76,7 @@ pub async fn post(
     let context = context(&app, tenant, peer, app.clock.now());
     match answer(&app, &context, &browser, &headers, &body).await {
         Ok(response) => response,
-        Err(failure) => failed(&context, &browser, &failure),
+        Err(failure) => failed(&app, &context, &browser, &failure),
     }
 }
 

@@ -14,7 +14,7 @@ pub async fn post(asked: Asked) -> Response<Body> {
     let context = asked.context();
     match answer(&asked, &context).await {
         Ok(issued) => reply::token::issued(issued, context.decision),
-        Err(failure) => reply::token::failed(&failure, context.decision),
+        Err(failure) => reply::token::failed(&asked.app, &context, &failure),
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use grantor_crypto::secret::{LookupSecret, SecretKind};
-use grantor_domain::audit::AuditOutcome;
 use grantor_domain::authorize::{Answer, Complaint};
 use grantor_domain::code::AuthorizationCode;
 use grantor_domain::consent::Consent;
@@ -20,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{FlowFailure, Ready, Turn, about, ask, complaint_of, front_channel, with_consents};
 use crate::app::App;
-use crate::audit::{Actor, IssueEvent, Why};
+use crate::audit::Actor;
 use crate::audit_events;
 use crate::grants::Context;
 use crate::session_state;
@@ -108,20 +107,11 @@ fn consents(ready: &Ready) -> Vec<Consent> {
 }
 
 fn remember(app: &App, context: &Context, record: &Arc<RecordedDecision>, ready: &Ready) {
-    let (kind, outcome) = match record.decision.outcome {
-        Outcome::Granted(_) => ("authorization.granted", AuditOutcome::Done),
-        Outcome::Refused(_) => ("authorization.refused", AuditOutcome::Refused),
+    let kind = match record.decision.outcome {
+        Outcome::Granted(_) => "authorization.granted",
+        Outcome::Refused(_) => "authorization.refused",
     };
-    app.audit.push(IssueEvent {
-        id: context.decision,
-        tenant: context.tenant.tenant.name.clone(),
-        at: context.now,
-        kind,
-        outcome,
-        actor: Actor::User(ready.user.user.id),
-        address: context.address,
-        why: Why::Decided(Arc::clone(record)),
-    });
+    context.record_decision(app, kind, Actor::User(ready.user.user.id), record);
 }
 
 /// SEC-045: everything that the code stands for, under its digest.
@@ -194,16 +184,18 @@ async fn write(
         effects = effects.and(Effect::OpenGrant(Box::new(grant))).audit(event);
     }
     let (now, client) = (context.now, request.client().clone());
-    let idle = context.tenant.tenant.settings.session_idle_seconds;
+    let tenant = Arc::clone(&context.tenant);
     let written = operations::judge(&*app.store, claims, move |claimed| {
-        let Some(session) = claimed.session(0).filter(|session| session.is_live(now)) else {
+        let settings = &tenant.tenant.settings;
+        let Some(session) = claimed.session(0).filter(|s| s.counts(settings, now)) else {
             return Ok((Written::SessionGone, Effects::NONE));
         };
         if pushed.as_ref().is_some_and(|pushed| !is_unspent(claimed, pushed, now)) {
             return Ok((Written::Spent, Effects::NONE));
         }
         let mut effects = effects.clone();
-        if let Some(used) = session.used(&client, now, SignedDuration::from_secs(idle.into())) {
+        let idle = SignedDuration::from_secs(settings.session_idle_seconds.into());
+        if let Some(used) = session.used(&client, now, idle) {
             effects = effects.and(Effect::PutSession(Box::new(used)));
         }
         if pushed.is_some()

@@ -1,19 +1,25 @@
 //! What is known before anybody signs in: a hopeless request shows no page.
 
+use std::sync::Arc;
+
 use grantor_domain::authorize::{AuthorizationRequest, Complaint};
-use grantor_domain::decision::{Ask, Outcome, Refusal, foresee};
+use grantor_domain::decision::{Ask, Outcome, RecordedDecision, Refusal, foresee};
 use grantor_domain::sign_in::Level;
 use grantor_oauth_types::error_code::AuthorizeErrorCode;
 use grantor_oauth_types::grant_type::GrantType;
 use grantor_oauth_types::response_type::ResponseType;
 use grantor_oauth_types::scope::Scopes;
 
+use crate::app::App;
+use crate::audit::Actor;
 use crate::decisions::About;
 use crate::directory::ClientEntry;
 use crate::grants::Context;
 
-/// What is known of the client alone already refuses: a hopeless request shows no page (SEC-036).
+/// What is known of the client alone already refuses: a hopeless request shows no page (SEC-036). Of
+/// several resources each must be one that the scopes are of (RFC 8707 §2).
 pub fn foreseen(
+    app: &App,
     context: &Context,
     entry: &ClientEntry,
     request: &AuthorizationRequest,
@@ -34,20 +40,33 @@ pub fn foreseen(
     if kind.is_front_channel() {
         grants.push(GrantType::Implicit);
     }
-    grants.into_iter().find_map(|grant_type| {
-        let ask = Ask {
+    let targets = match request.resources.as_slice() {
+        [] => vec![None],
+        resources => resources.iter().map(|resource| Some(resource.clone())).collect(),
+    };
+    let asks = grants.into_iter().flat_map(|grant_type| {
+        targets.iter().map(move |resource| Ask {
             grant_type,
             client: request.client().clone(),
             realm: request.realm.clone(),
             scopes: request.scopes.clone(),
-            resource: only(&request.resources),
-        };
-        let record = foresee(&ask, &about.facts())?;
-        match &record.decision.outcome {
-            Outcome::Refused(refusal) => Some(complaint_of(refusal)),
-            Outcome::Granted(_) => None,
-        }
-    })
+            resource: resource.clone(),
+        })
+    });
+    let record = asks.into_iter().find_map(|ask| foresee(&ask, &about.facts()))?;
+    refused(app, context, &Arc::new(record))
+}
+
+/// What the client hears of a decision against it, which is recorded.
+pub(super) fn refused(
+    app: &App,
+    context: &Context,
+    record: &Arc<RecordedDecision>,
+) -> Option<Complaint> {
+    let Outcome::Refused(refusal) = &record.decision.outcome else { return None };
+    let actor = Actor::Client(record.ask.client.clone());
+    context.record_decision(app, "authorization.refused", actor, record);
+    Some(complaint_of(refusal))
 }
 
 /// The level of sign-in that the scopes need which are asked for, or come by default.

@@ -225,7 +225,8 @@ impl Case {
         match redeem(found, &presented, self.context.now) {
             Redemption::Refused(refusal) => (Redeemed::Refused(refusal), Effects::NONE),
             Redemption::Burnt(refusal) => {
-                let effects = self.spend(found.expect("it was judged")).into();
+                let event = crate::audit_events::code_burnt(&self.client.id, &refusal, &self.context);
+                let effects = Effects::from(self.spend(found.expect("it was judged"))).audit(event);
                 (Redeemed::Refused(refusal), effects)
             }
             Redemption::Replayed(code) => {
@@ -235,7 +236,8 @@ impl Case {
             Redemption::Good(code) => {
                 let of_session = code.sign_in.session.is_some();
                 let session = if of_session { claimed.session(2) } else { None };
-                let live = |session: &Session| session.is_live(self.context.now);
+                let settings = &self.context.tenant.tenant.settings;
+                let live = |session: &Session| session.counts(settings, self.context.now);
                 if of_session && !session.is_some_and(live) {
                     return (Redeemed::Refused(CodeRefusal::SessionEnded), Effects::NONE);
                 }

@@ -88,7 +88,8 @@ pub(super) async fn issue(
     claims.extend(session_of(&grant).map(|id| Claim::Session(tenant.clone(), id)));
     let with_session = claims.len() > 1;
     let refreshed = operations::judge(&*app.store, claims, move |claimed| {
-        let live = |session: &Session| session.is_live(case.context.now);
+        let settings = &case.context.tenant.tenant.settings;
+        let live = |session: &Session| session.counts(settings, case.context.now);
         if with_session && !claimed.session(1).is_some_and(live) {
             return Ok((Refreshed::Refused(RefreshRefusal::Ended), Effects::NONE));
         }
@@ -211,7 +212,9 @@ impl Case {
                 let record = self.decide(&next);
                 match record.decision.outcome {
                     Outcome::Granted(_) => {
-                        (Refreshed::Granted(record, None), Effect::UpdateGrant(next).into())
+                        let event = crate::audit_events::grant_refreshed(&next, &self.context);
+                        let effects = Effects::from(Effect::UpdateGrant(next)).audit(event);
+                        (Refreshed::Granted(record, None), effects)
                     }
                     Outcome::Refused(_) => (Refreshed::Denied(record), Effects::NONE),
                 }

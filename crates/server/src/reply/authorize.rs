@@ -2,7 +2,6 @@
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode};
-use grantor_domain::audit::AuditOutcome;
 use grantor_domain::authorize::{Answer, Placed, ReturnAddress};
 use grantor_pages::FormPost;
 
@@ -10,7 +9,7 @@ use super::json::{retry_after, with_decision};
 use super::page::{see_other, with_cookies};
 use super::token::RETRY_SECONDS;
 use crate::app::App;
-use crate::audit::{Actor, IssueEvent, Why};
+use crate::audit::Actor;
 use crate::browser::Browser;
 use crate::flow::{self, FlowFailure, Turn};
 use crate::grants::Context;
@@ -64,7 +63,7 @@ async fn too_long(
         Some(request) => {
             answer(app, context, browser, &request.to, &Answer::Refused(complaint)).await
         }
-        None => failed(context, browser, &FlowFailure::Page(complaint)),
+        None => failed(app, context, browser, &FlowFailure::Page(complaint)),
     }
 }
 
@@ -78,7 +77,7 @@ async fn answer(
 ) -> Response<Body> {
     let placed = match placed(app, context, to, given).await {
         Ok(placed) => placed,
-        Err(failure) => return failed(context, browser, &failure),
+        Err(failure) => return failed(app, context, browser, &failure),
     };
     match placed {
         Placed::Redirect(location) => see_other(&location),
@@ -101,12 +100,20 @@ pub async fn placed(
         let error = complaint.error.as_str();
         tracing::info!(oauth.error = error, reason = complaint.description,
             decision.id = %context.decision, "authorization refused");
+        let actor = Actor::Client(to.client().clone());
+        context.record_refusal(app, "authorization.refused", actor, &complaint.description);
     }
     flow::place(app, context, to, given).await
 }
 
 /// There is nobody to answer but the person (RFC 6749 §4.1.2.1).
-pub fn failed(context: &Context, browser: &Browser, failure: &FlowFailure) -> Response<Body> {
+pub fn failed(
+    app: &App,
+    context: &Context,
+    browser: &Browser,
+    failure: &FlowFailure,
+) -> Response<Body> {
+    note_rejected(app, context, None, failure);
     tracing::info!(reason = %failure, decision.id = %context.decision, "no authorization");
     let visit = browser.visit.clone().once();
     let (status, shown) = flow::error_page(context, &visit.shell, failure);
@@ -125,14 +132,6 @@ pub fn note_rejected(
     client: Option<&str>,
     failure: &impl std::fmt::Display,
 ) {
-    app.audit.push(IssueEvent {
-        id: context.decision,
-        tenant: context.tenant.tenant.name.clone(),
-        at: context.now,
-        kind: "authorize.rejected",
-        outcome: AuditOutcome::Refused,
-        actor: Actor::Named(format!("client:{}", client.unwrap_or("-"))),
-        address: context.address,
-        why: Why::Reason(failure.to_string()),
-    });
+    let actor = Actor::Named(format!("client:{}", client.unwrap_or("-")));
+    context.record_refusal(app, "authorize.rejected", actor, failure);
 }

@@ -9,7 +9,9 @@ use grantor_oauth_types::token_response::{ErrorResponse, TokenResponse};
 use grantor_store::StoreError;
 
 use super::json;
-use crate::grants::{Issued, TokenFailure};
+use crate::app::App;
+use crate::audit::Actor;
+use crate::grants::{Context, Issued, TokenFailure};
 
 /// Seconds after which a busy or broken store may be asked again.
 pub const RETRY_SECONDS: u32 = 1;
@@ -40,8 +42,11 @@ pub struct Told {
     pub retry_after: Option<u32>,
 }
 
-/// What is said of a failure; and the one place where it is logged, reason included.
-pub fn told(failure: &TokenFailure, decision: DecisionId) -> Told {
+/// What is said of a failure; and the one place where it is logged, reason included. Whatever was not
+/// recorded where it came up is recorded here: the answer names a decision, and it is found.
+pub fn told(app: &App, context: &Context, failure: &TokenFailure) -> Told {
+    context.record_refusal(app, "request.refused", Actor::anonymous(), failure);
+    let decision = context.decision;
     let said = |code, description: &str, retry_after| Told {
         code,
         description: description.to_owned(),
@@ -79,8 +84,8 @@ pub fn told(failure: &TokenFailure, decision: DecisionId) -> Told {
 }
 
 /// §5.2.
-pub fn failed(failure: &TokenFailure, decision: DecisionId) -> Response<Body> {
-    let told = told(failure, decision);
+pub fn failed(app: &App, context: &Context, failure: &TokenFailure) -> Response<Body> {
+    let (told, decision) = (told(app, context, failure), context.decision);
     let status = StatusCode::from_u16(told.code.status()).expect("the codes have real statuses");
     let body = ErrorResponse {
         error: told.code.as_str().to_owned(),

@@ -339,3 +339,23 @@ async fn sec_136_recent_activity_is_ones_own_log_in_safe_words_page_by_page() {
     assert!(!borrowed.text.contains("Access allowed"), "{}", borrowed.text);
     world.server.stop().await;
 }
+
+#[tokio::test]
+async fn sec_065_offline_access_taken_back_ends_the_grant() {
+    let world = World::new().await;
+    let anna = signed_in(&world, "anna", PASSWORD).await;
+    let scopes = "openid offline_access wishlist.read";
+    let seen = anna.open(&world.request(&[("scope", scopes), ("prompt", "consent")])).await;
+    let seen = world.agree(&anna, &seen).await;
+    let bought = redeemed(&world, &seen.answer()["code"]).await;
+    let refresh = async |of: &Answer| {
+        let refresh = text(of, "refresh_token");
+        token(&world, &[("grant_type", "refresh_token"), ("refresh_token", refresh)]).await
+    };
+    let next = refresh(&bought).await;
+    assert_eq!(next.status, StatusCode::OK, "{}", next.text);
+    let fields = [("client", "shop"), ("scope", "offline_access")];
+    posted(&anna, "/account/applications/withdraw", &fields).await;
+    assert_eq!(refresh(&next).await.body["error"], "invalid_grant");
+    world.server.stop().await;
+}

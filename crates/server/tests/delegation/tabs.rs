@@ -89,8 +89,21 @@ async fn sec_131_a_session_that_ended_meanwhile_completes_nothing() {
     world.server.stop().await;
 }
 
+impl World {
+    /// Sets for how many seconds whoever wants to is remembered.
+    async fn remember_for(&self, seconds: u32) {
+        let mut body = self.server.get("/api/v1/tenants/main", &self.admin).await.body;
+        body["settings"]["session_remember_seconds"] = seconds.into();
+        for name in ["name", "version", "id", "created", "updated"] {
+            body.as_object_mut().unwrap().remove(name);
+        }
+        let done = self.server.put("/api/v1/tenants/main", &self.admin, &body).await;
+        assert_eq!(done.status, 200, "{}", done.text);
+    }
+}
+
 #[tokio::test]
-async fn an_idle_session_ends_after_its_hour_and_a_remembered_one_does_not() {
+async fn sec_065_an_idle_session_ends_after_its_hour_and_a_remembered_one_does_not() {
     let world = World::new().await;
     let (plain, kept) = (world.browser(), world.browser());
     world.code(&plain, "anna").await;
@@ -101,6 +114,10 @@ async fn an_idle_session_ends_after_its_hour_and_a_remembered_one_does_not() {
     world.server.clock.advance(SignedDuration::from_mins(61));
     let silent = world.request(&[("prompt", "none")]);
     assert_eq!(plain.open(&silent).await.answer()["error"], "login_required");
+    assert!(kept.open(&silent).await.answer().contains_key("code"));
+    world.remember_for(0).await;
+    assert_eq!(kept.open(&silent).await.answer()["error"], "login_required", "SEC-065");
+    world.remember_for(30 * 24 * 3_600).await;
     assert!(kept.open(&silent).await.answer().contains_key("code"));
     world.server.clock.advance(SignedDuration::from_hours(24 * 31));
     assert_eq!(kept.open(&silent).await.answer()["error"], "login_required");

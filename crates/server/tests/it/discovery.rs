@@ -109,6 +109,10 @@ async fn trap_010_trap_011_trap_012_what_has_to_be_said_is_said_and_true() {
         ("id_token_encryption_alg_values_supported", &["RSA-OAEP-256"]),
         ("userinfo_signing_alg_values_supported", &["RS256"]),
         ("request_object_signing_alg_values_supported", &["RS256", "ES256"]),
+        ("introspection_endpoint_auth_signing_alg_values_supported", &["RS256", "ES256"]),
+        ("revocation_endpoint_auth_signing_alg_values_supported", &["RS256", "ES256"]),
+        ("authorization_encryption_alg_values_supported", &["RSA-OAEP-256"]),
+        ("authorization_encryption_enc_values_supported", &["A128CBC-HS256"]),
     ] {
         let listed = list(&said, member);
         for word in words {

@@ -91,8 +91,8 @@ pub(crate) async fn post(
     answered.unwrap_or_else(|failure| {
         note_rejected(app, context, named.as_deref(), &failure);
         match reader {
-            Reader::Browser => failed(context, &browser, &failure),
-            Reader::Program => failed_json(context, failure),
+            Reader::Browser => failed(app, context, &browser, &failure),
+            Reader::Program => failed_json(app, context, failure),
         }
     })
 }
@@ -128,7 +128,7 @@ async fn begin(
         return Err(FlowFailure::Page(complaint));
     }
     let request = begun.transaction.request().ok_or(crate::transaction::Stuck::Unknown)?;
-    if let Some(complaint) = flow::foreseen(context, &begun.entry, request) {
+    if let Some(complaint) = flow::foreseen(app, context, &begun.entry, request) {
         let turn = Turn::Answer(Box::new(request.to.clone()), Answer::Refused(complaint));
         return Ok(Err(Box::new(turn)));
     }
@@ -223,7 +223,7 @@ async fn for_program(
     let Begun { transaction, entry, .. } = begun;
     let user = match recognised(app, context, &transaction, &entry, &posted).await? {
         Ok(user) => user,
-        Err(error) => return Ok(unrecognised(context, error)),
+        Err(error) => return Ok(unrecognised(app, context, error)),
     };
     let draft = flow::draft(app, context, browser, &user, "pwd");
     let tried = transaction.clone().choosing(Some(draft.id));
@@ -233,14 +233,14 @@ async fn for_program(
         (Turn::Consent(asked), Decision::Open) => {
             return match flow::question(app, context, &sessions, &asked).await? {
                 Ok(open) => Ok(consent_needed(context, &open, &asked)),
-                Err(_) => Ok(unrecognised(context, SignInError::Wrong)),
+                Err(_) => Ok(unrecognised(app, context, SignInError::Wrong)),
             };
         }
         (Turn::Ready(_) | Turn::Consent(_), Decision::Open | Decision::Allow) => {
             let arrival =
                 flow::arrive(app, context, browser, &user, Vec::new(), false, "pwd").await?;
             let Some(Arrival { sessions, .. }) = arrival else {
-                return Ok(unrecognised(context, SignInError::Wrong));
+                return Ok(unrecognised(app, context, SignInError::Wrong));
             };
             let transaction = transaction.choosing(sessions.first().map(|session| session.id));
             match flow::proceed(app, context, &sessions, transaction).await? {
@@ -272,7 +272,7 @@ async fn told(
     match (reader, turn) {
         (Reader::Browser, turn) => Ok(turned(app, context, browser, turn, Vec::new()).await),
         (Reader::Program, Turn::Answer(to, given)) => redirected(app, context, to, given).await,
-        (Reader::Program, _) => Ok(unrecognised(context, SignInError::OtherPerson)),
+        (Reader::Program, _) => Ok(unrecognised(app, context, SignInError::OtherPerson)),
     }
 }
 
@@ -312,18 +312,18 @@ fn consent_needed(context: &Context, open: &Open, transaction: &Transaction) -> 
 }
 
 /// 2.8: one text for whatever is wrong with name and password.
-fn unrecognised(context: &Context, error: SignInError) -> Response<Body> {
+fn unrecognised(app: &App, context: &Context, error: SignInError) -> Response<Body> {
     let failure = match error {
         SignInError::TooMany { wait } => TokenFailure::Refused(TokenError::SlowDown(wait)),
         SignInError::Unavailable => TokenFailure::Busy,
         _ => TokenFailure::Refused(TokenError::WrongCredentials),
     };
-    reply::with_decision(refusal(&Failure::Token(failure), context), context.decision)
+    reply::with_decision(refusal(app, context, &Failure::Token(failure)), context.decision)
 }
 
-fn failed_json(context: &Context, failure: FlowFailure) -> Response<Body> {
+fn failed_json(app: &App, context: &Context, failure: FlowFailure) -> Response<Body> {
     tracing::info!(reason = %failure, decision.id = %context.decision, "no authorization");
-    let broken = |failure| refusal(&Failure::Token(failure), context);
+    let broken = |failure| refusal(app, context, &Failure::Token(failure));
     let response = match failure {
         FlowFailure::Page(complaint) => {
             error_body(400, complaint.error.as_str(), complaint.description)

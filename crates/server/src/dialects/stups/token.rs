@@ -62,7 +62,7 @@ pub(super) async fn post(asked: Asked) -> Response<Body> {
     app.metrics.stups_tokens.get_or_create(&StupsToken { realm, outcome }).inc();
     let response = match answer {
         Ok(issued) => success(issued),
-        Err(failure) => refusal(&failure, &context),
+        Err(failure) => refusal(app, &context, &failure),
     };
     reply::with_decision(response, context.decision)
 }
@@ -188,7 +188,7 @@ fn success(issued: Issued) -> Response<Body> {
 }
 
 /// 2.8.
-pub(super) fn refusal(failure: &Failure, context: &Context) -> Response<Body> {
+pub(super) fn refusal(app: &App, context: &Context, failure: &Failure) -> Response<Body> {
     let no_client = "Client authentication failed";
     let (status, error, description) = match failure {
         Failure::NoCredentials => (400, "invalid_client", no_client.to_owned()),
@@ -200,7 +200,7 @@ pub(super) fn refusal(failure: &Failure, context: &Context) -> Response<Body> {
             (400, "realm_not_found", format!("{printable} not found"))
         }
         Failure::Token(failure) => {
-            let said = told(failure, context.decision);
+            let said = told(app, context, failure);
             let status = said.code.status();
             let response = match (said.code, failure) {
                 (TokenErrorCode::InvalidGrant, _) => (

@@ -19,15 +19,17 @@ use crate::reply::token::RETRY_SECONDS;
 use crate::tokens::{self, Worthless};
 use crate::upstream_tokeninfo::{self, Silent};
 
-/// 3.3 or 3.4. The header counts before query and form; the query only where the tenant has
-/// `compat.tokeninfo_query` (SEC-017).
+/// 3.3 or 3.4. The header counts before query and form; the query only of a GET, where the tenant has
+/// `compat.tokeninfo_query`, and never for scripts of other origins (SEC-017).
 pub(super) async fn answer(asked: Asked) -> Response<Body> {
     let (app, context) = (&asked.app, asked.context());
     let (now, tenant) = (context.now, &context.tenant);
     let in_header = authorization(&asked.headers).ok().flatten().and_then(bearer);
     let query = asked.query().filter(|_| tenant.tenant.settings.compat_tokeninfo_query);
+    let query = query.filter(|_| asked.method == Method::GET);
     let in_query = || from_form(query.unwrap_or_default().as_bytes());
     let in_body = || if asked.method == Method::POST { from_form(&asked.body) } else { None };
+    let by_query = in_header.is_none() && query.is_some();
     let sent = in_header.map(Cow::Borrowed);
     let sent = sent.or_else(|| in_query().or_else(in_body).map(Cow::Owned));
     let response = match sent {
@@ -56,7 +58,7 @@ pub(super) async fn answer(asked: Asked) -> Response<Body> {
             }
         },
     };
-    open_to_scripts(response)
+    if by_query { response } else { open_to_scripts(response) }
 }
 
 /// 3.6: a token that is not ours is asked about elsewhere, if the tenant has somebody to ask.
