@@ -166,7 +166,7 @@ pub struct Compat {
     pub localhost_redirect: bool,
     /// Authorization requests without PKCE, for confidential clients (SEC-025)
     pub pkce_optional: bool,
-    /// PKCE with the method `plain` (SEC-025)
+    /// PKCE with the method `plain` too, for confidential clients (SEC-025)
     pub pkce_plain: bool,
     /// Request objects with the algorithm `none` (SEC-032)
     pub unsigned_request: bool,

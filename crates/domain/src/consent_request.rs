@@ -106,6 +106,25 @@ impl Asking<'_> {
         (!withdrawn).then_some(consent.status)
     }
 
+    fn decision(
+        &self,
+        tenant: &TenantName,
+        scope: &Scope,
+        status: ConsentStatus,
+        expires: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Consent {
+        Consent {
+            tenant: tenant.clone(),
+            user: self.user,
+            client: self.client.id.clone(),
+            scope: scope.token.clone(),
+            status,
+            decided: now,
+            expires,
+        }
+    }
+
     /// For how many seconds a decision about this scope is remembered.
     fn seconds(&self, scope: &Scope) -> u32 {
         scope.consent_seconds.unwrap_or(self.consent_seconds)
@@ -130,7 +149,7 @@ impl Asking<'_> {
 }
 
 /// What the person answered: the scopes that go on, and the decisions to remember. Only what was
-/// shown counts, whatever was posted (SEC-041). `None`: nothing is left of it.
+/// shown counts, whatever was posted (SEC-041). `None`: nothing is left of it, which is to say no.
 pub fn answered(
     tenant: &TenantName,
     asking: &Asking<'_>,
@@ -145,22 +164,27 @@ pub fn answered(
     let scopes: Scopes =
         asking.scopes.iter().filter(|scope| agreed(scope)).map(|s| s.token.clone()).collect();
     let left = asking.scopes.iter().any(|scope| needs_consent(scope) && agreed(scope));
-    let expires = |scope: &Scope| {
+    let decided = |scope: &Scope| {
         let life = SignedDuration::from_secs(asking.seconds(scope).into());
-        now.saturating_add(life).unwrap_or(Timestamp::MAX)
-    };
-    let decided = |scope: &Scope| Consent {
-        tenant: tenant.clone(),
-        user: asking.user,
-        client: asking.client.id.clone(),
-        scope: scope.token.clone(),
-        status: if agreed(scope) { ConsentStatus::Approved } else { ConsentStatus::Denied },
-        decided: now,
-        expires: Some(expires(scope)),
+        let expires = Some(now.saturating_add(life).unwrap_or(Timestamp::MAX));
+        let status = if agreed(scope) { ConsentStatus::Approved } else { ConsentStatus::Denied };
+        asking.decision(tenant, scope, status, expires, now)
     };
     let shown = asking.scopes.iter().filter(|scope| needs_consent(scope));
     let consents = shown.map(|scope| decided(scope)).collect();
     left.then_some((scopes, consents))
+}
+
+/// What is remembered of a no to everything. It has no end, as a withdrawal has none: the next request
+/// is a new question. What was agreed to before stays so, and a client for which an administrator answers
+/// asks nobody the next time.
+pub fn denied(tenant: &TenantName, asking: &Asking<'_>, now: Timestamp) -> Vec<Consent> {
+    if asking.client.consent_bypass {
+        return Vec::new();
+    }
+    let shown = asking.scopes.iter().filter(|scope| needs_consent(scope));
+    let new = shown.filter(|s| asking.remembered(s, now) != Some(ConsentStatus::Approved));
+    new.map(|scope| asking.decision(tenant, scope, ConsentStatus::Denied, None, now)).collect()
 }
 
 #[cfg(test)]

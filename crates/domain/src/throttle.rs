@@ -14,8 +14,11 @@ pub struct Attempts {
     pub last: i64,
 }
 
-/// How many attempts are free.
-pub const FREE_ATTEMPTS: u32 = 10;
+/// How many attempts are free, from wherever they come.
+pub const FREE_ATTEMPTS: u32 = 20;
+
+/// How many of them from one address: whoever guesses is slowed down before the owner is (SEC-116).
+pub const FREE_FROM_ONE_ADDRESS: u32 = 10;
 
 /// The longest wait (SEC-116: an attacker must not lock people out for long).
 pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(15);

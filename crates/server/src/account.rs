@@ -210,7 +210,9 @@ impl Person {
         let (status, kind, code) = match refused {
             Refused::Forged => (StatusCode::FORBIDDEN, ErrorKind::Forged, "access_denied"),
             Refused::Unknown => (StatusCode::NOT_FOUND, ErrorKind::NotFound, "not_found"),
-            Refused::Broken(error) => return broken(&self.app, &self.context, &self.browser, error),
+            Refused::Broken(error) => {
+                return broken(&self.app, &self.context, &self.browser, error);
+            }
         };
         self.browser.visit.clone().once().error(status, &ErrorPage::new(kind, code))
     }

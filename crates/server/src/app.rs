@@ -47,6 +47,10 @@ pub struct Parts {
     pub client_failures: Throttle<(TenantName, ClientId, Option<IpAddr>)>,
     /// Wrong passwords of late, by where they came from
     pub password_failures: Throttle<(TenantName, Option<IpAddr>)>,
+    /// Tries of late at one account from one address
+    pub account_failures: Throttle<(TenantName, String, Option<IpAddr>)>,
+    /// Tokens of late that were nothing, in the query of token info, by address
+    pub query_failures: Throttle<(TenantName, Option<IpAddr>)>,
     /// The one way out
     pub outbound: crate::outbound::Outbound,
     /// Logout tokens on their way

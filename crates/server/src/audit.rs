@@ -173,6 +173,8 @@ impl Context {
 pub struct AuditSink {
     waiting: Mutex<Waiting>,
     wake: Notify,
+    /// Held by whoever writes down what waited: it is in the store when the next one gets it
+    writing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -195,8 +197,9 @@ impl AuditSink {
         }
     }
 
-    /// Writes down what waits. What could not be written waits on.
+    /// Writes down what waits, or waits for whoever does. What could not be written waits on.
     pub async fn flush(&self, store: &dyn Store, now: Timestamp) {
+        let _alone = self.writing.lock().await;
         loop {
             let (events, lost) = self.take();
             if events.is_empty() && lost == 0 {

@@ -4,6 +4,7 @@ use grantor_domain::audit::{AuditEvent, AuditOutcome};
 use grantor_domain::code::CodeRefusal;
 use grantor_domain::grant::Grant;
 use grantor_domain::issue::AccessToken;
+use grantor_oauth_types::id::UserId;
 use grantor_oauth_types::name::ClientId;
 use serde_json::{Value, json};
 
@@ -67,11 +68,11 @@ pub fn session_opened(session: &grantor_domain::session::Session, context: &Cont
 
 /// Somebody has decided what a client may do.
 pub fn consent_given(
+    user: UserId,
+    client: &ClientId,
     consents: &[grantor_domain::consent::Consent],
     context: &Context,
 ) -> AuditEvent {
-    let (user, client) = consents.first().map(|c| (c.user, c.client.clone())).unzip();
-    let user = user.map_or_else(|| "-".to_owned(), |user| user.to_string());
     let decided: Vec<Value> =
         consents.iter().map(|c| json!({ "scope": c.scope, "status": c.status })).collect();
     let detail = json!({ "client": client, "decided": decided });
@@ -88,7 +89,8 @@ pub fn grant_refreshed(grant: &Grant, context: &Context) -> AuditEvent {
 /// A code was shown by whom it was not for, or without its proof, and is worth nothing any more.
 pub fn code_burnt(client: &ClientId, why: &CodeRefusal, context: &Context) -> AuditEvent {
     let (actor, subject) = (format!("client:{client}"), format!("client/{client}"));
-    let mut event = change(context, "code.burnt", actor, subject, json!({ "reason": why.to_string() }));
+    let mut event =
+        change(context, "code.burnt", actor, subject, json!({ "reason": why.to_string() }));
     event.outcome = AuditOutcome::Refused;
     event
 }

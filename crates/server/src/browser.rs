@@ -26,6 +26,7 @@ use crate::app::App;
 use crate::cookie;
 use crate::directory::TenantView;
 use crate::extract::Here;
+use crate::known_device::{KnownDevice, cookie_name};
 use crate::reply::page::Visit;
 use crate::transaction::Transaction;
 
@@ -45,6 +46,8 @@ pub struct Browser {
     accounts: Vec<LookupSecret>,
     /// What it says it is, shortened
     pub device: String,
+    /// Whom it is known for
+    pub known: KnownDevice,
 }
 
 /// The names of the cookies: a tenant below a path shares its host with others.
@@ -87,6 +90,7 @@ impl Browser {
             binding: binding.map(ToOwned::to_owned),
             accounts: accounts.collect(),
             device: device.take(MAX_DEVICE).collect(),
+            known: KnownDevice::parse(cookie::find(headers, &cookie_name(&view.tenant.name))),
             names,
         }
     }

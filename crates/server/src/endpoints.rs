@@ -17,6 +17,8 @@ pub mod sign_in;
 pub mod token;
 pub mod userinfo;
 
+use std::time::Duration;
+
 use axum::http::HeaderMap;
 use grantor_domain::authorize::Complaint;
 use grantor_domain::client_auth::{
@@ -26,6 +28,7 @@ use grantor_domain::params::{ParamError, Params};
 use grantor_domain::token::TokenError;
 use grantor_store::{UsedKind, operations};
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::app::App;
 use crate::audit::Actor;
@@ -70,9 +73,26 @@ async fn client(
     authenticated(app, context, &presented).await
 }
 
+/// How late everybody hears that it did not prove who it is: unknown or wrong, whatever had to be looked
+/// up (SEC-056).
+const REFUSED_AFTER: Duration = Duration::from_millis(10);
+
 /// Judges what was presented, slows down whoever fails again and again, and writes the failure
 /// down.
 pub(crate) async fn authenticated(
+    app: &App,
+    context: &Context,
+    presented: &PresentedClient,
+) -> Result<AuthenticatedClient, TokenFailure> {
+    let began = Instant::now();
+    let judged = judged(app, context, presented).await;
+    if let Err(TokenFailure::Refused(TokenError::Client(_))) = &judged {
+        tokio::time::sleep_until(began + REFUSED_AFTER).await;
+    }
+    judged
+}
+
+async fn judged(
     app: &App,
     context: &Context,
     presented: &PresentedClient,

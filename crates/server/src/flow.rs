@@ -39,7 +39,7 @@ use crate::grants::Context;
 use crate::tokens::NoSigner;
 use crate::transaction::{Purpose, Stuck, Transaction};
 
-pub use agree::{agree, cancelled};
+pub use agree::{agree, cancelled, deny};
 pub use complete::complete;
 pub use foresee::{complaint_of, foreseen};
 use foresee::{grant_type, only, scopes_need};

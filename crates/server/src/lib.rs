@@ -54,6 +54,7 @@ pub mod flow;
 pub mod grants;
 pub mod id_tokens;
 pub mod jobs;
+pub mod known_device;
 pub mod listener;
 pub mod logout;
 pub mod metadata;

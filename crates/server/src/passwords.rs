@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::audit::{Actor, Why};
 use crate::directory::UserEntry;
 use crate::grants::Context;
+use crate::known_device::KnownDevice;
 use crate::throttle::origin;
 
 /// What somebody typed.
@@ -27,6 +28,8 @@ pub struct Typed<'a> {
     pub username: &'a UserName,
     /// The secret
     pub password: &'a str,
+    /// From which browser
+    pub from: &'a KnownDevice,
 }
 
 /// Why nobody was recognised.
@@ -83,34 +86,44 @@ pub async fn note_failed(
     Ok(())
 }
 
-/// The same, unless too many failures came from that address.
+/// The same, unless too many failures came from that address. A browser in which that person has signed
+/// in before is counted for itself instead, whatever others do (SEC-116).
 async fn paced(
     app: &App,
     context: &Context,
     typed: Typed<'_>,
 ) -> Result<Arc<UserEntry>, Unrecognised> {
     let (tenant, now) = (&context.tenant.tenant.name, context.now);
+    let account = User::login_key(typed.realm, typed.username.as_str());
+    let own = typed.from.counter(&app.secrets, tenant, &account);
     let from = (tenant.clone(), context.address.map(origin));
-    if let Some(seconds) = app.password_failures.wait(|| from.clone(), now) {
+    if let Some(seconds) =
+        app.password_failures.wait(|| from.clone(), now).filter(|_| own.is_none())
+    {
         return Err(Unrecognised::SlowDown(seconds));
     }
-    let found = look(app, tenant, typed, now).await;
+    let found = look(app, context, typed, &own.unwrap_or(account)).await;
     if let Err(Unrecognised::Wrong) = &found {
         app.password_failures.failed(&from, now);
     }
     found
 }
 
-/// The same, for whoever may try.
+/// The same, for whoever may try. Who tries again and again from one address is kept waiting before
+/// everybody else who means that account is (SEC-116).
 async fn look(
     app: &App,
-    tenant: &TenantName,
+    context: &Context,
     typed: Typed<'_>,
-    now: Timestamp,
+    counter: &str,
 ) -> Result<Arc<UserEntry>, Unrecognised> {
-    let account = User::login_key(typed.realm, typed.username.as_str());
-    let turn = app.turnstiles.enter(tenant, &account).await.map_err(|_| Unrecognised::Busy)?;
-    match operations::attempt(&*app.store, tenant, &account, now).await? {
+    let (tenant, now) = (&context.tenant.tenant.name, context.now);
+    let turn = app.turnstiles.enter(tenant, counter).await.map_err(|_| Unrecognised::Busy)?;
+    let here = (tenant.clone(), counter.to_owned(), context.address.map(origin));
+    if let Some(seconds) = app.account_failures.attempt(&here, now) {
+        return Err(Unrecognised::SlowDown(seconds));
+    }
+    match operations::attempt(&*app.store, tenant, counter, now).await? {
         Attempt::Counted(_) => {}
         Attempt::Wait(until) => {
             let seconds = until.duration_since(now).as_secs().max(1);
@@ -128,7 +141,8 @@ async fn look(
     let (Some(user), Some(right)) = (user, right) else {
         return Err(Unrecognised::Wrong);
     };
-    forget_failures(app, tenant, &account, &user, right, now).await?;
+    app.account_failures.forget(&here);
+    forget_failures(app, tenant, counter, &user, right, now).await?;
     drop(turn);
     Ok(user)
 }

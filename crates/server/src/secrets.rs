@@ -25,6 +25,8 @@ pub struct Secrets {
     pub client_digest: DigestKey,
     /// Of the tags that tell our refresh tokens from guesses
     refresh_tag: DigestKey,
+    /// Of the browsers that accounts have signed in from (SEC-116)
+    devices: DigestKey,
     /// Of the names that people have in one sector (OIDC Core §8.1)
     pairwise: DigestKey,
     /// Of page tokens (SEC-165)
@@ -67,6 +69,7 @@ impl Secrets {
         Self {
             client_digest: DigestKey::new(&root.derive("client-secret-digest")),
             refresh_tag: DigestKey::new(&root.derive("refresh-token-tag")),
+            devices: DigestKey::new(&root.derive("known-device")),
             pairwise: DigestKey::new(&root.derive("pairwise-subject")),
             page_tokens: sealer(&root, "page-token"),
             transactions: sealer(&root, "authorization-transaction"),
@@ -108,6 +111,11 @@ impl Secrets {
         })?;
         let root = root.as_slice().try_into().map_err(|_| damaged())?;
         Ok(Self::derive(keyring, root))
+    }
+
+    /// What shows that this account has signed in from the browser of this name.
+    pub fn device_tag(&self, tenant: &TenantName, account: &str, name: &str) -> KeyedDigest {
+        self.devices.digest(&format!("{tenant} {name} {account}"))
     }
 
     /// What seals rows at rest.

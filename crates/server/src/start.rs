@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grantor_crypto::pool::PasswordPool;
-use grantor_domain::throttle::Pace;
+use grantor_domain::throttle::{FREE_FROM_ONE_ADDRESS, Pace};
 use grantor_store::{Store, StoreError};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -58,6 +58,8 @@ pub async fn start(node: Node, listeners: Vec<Listener>) -> Result<Running, Stor
     let Failures { per_client, per_address } = node.settings.failures;
     let client_pace = Pace { free: per_client, forgiven_in: 15 };
     let address_pace = Pace { free: per_address, forgiven_in: 5 };
+    let account_pace = Pace { free: FREE_FROM_ONE_ADDRESS, forgiven_in: 60 };
+    let query_pace = Pace { free: per_address, forgiven_in: 1 };
     let app = App::new(Parts {
         outbound,
         back_channel: crate::logout::BackChannel::default(),
@@ -75,6 +77,8 @@ pub async fn start(node: Node, listeners: Vec<Listener>) -> Result<Running, Stor
         settings: node.settings,
         client_failures: Throttle::new(client_pace),
         password_failures: Throttle::new(address_pace),
+        account_failures: Throttle::new(account_pace),
+        query_failures: Throttle::new(query_pace),
         turnstiles: crate::turnstile::Turnstiles::default(),
         draining: watch::Sender::new(false),
     });

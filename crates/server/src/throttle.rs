@@ -41,13 +41,36 @@ impl<K: Clone + Eq + Hash> Throttle<K> {
         self.pace.wait(self.forgiven.get(&who())?.load(Ordering::Relaxed), now)
     }
 
+    /// Counts a try before it is known to fail, however many there are at once; or the seconds until the
+    /// next one is looked at.
+    pub fn attempt(&self, who: &K, now: Timestamp) -> Option<u32> {
+        let forgiven = self.of(who);
+        let next = |forgiven| match self.pace.wait(forgiven, now) {
+            Some(_) => None,
+            None => Some(self.pace.failed(forgiven, now)),
+        };
+        let counted = forgiven.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        self.any.store(true, Ordering::Relaxed);
+        counted.err().and_then(|forgiven| self.pace.wait(forgiven, now))
+    }
+
+    /// Forgets the failures of whoever did not fail.
+    pub fn forget(&self, who: &K) {
+        self.forgiven.remove(who);
+    }
+
     /// Remembers a failure.
     pub fn failed(&self, who: &K, now: Timestamp) {
-        let fresh = || Ok::<_, std::convert::Infallible>(Arc::default());
-        let Ok(forgiven) = self.forgiven.get_or_insert_with(who, fresh);
+        let forgiven = self.of(who);
         let next = |forgiven| Some(self.pace.failed(forgiven, now));
         let _ = forgiven.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
         self.any.store(true, Ordering::Relaxed);
+    }
+
+    fn of(&self, who: &K) -> Arc<AtomicI64> {
+        let fresh = || Ok::<_, std::convert::Infallible>(Arc::default());
+        let Ok(forgiven) = self.forgiven.get_or_insert_with(who, fresh);
+        forgiven
     }
 }
 
@@ -87,6 +110,22 @@ mod tests {
             }
         });
         assert_eq!(throttle.wait(|| (), Timestamp::UNIX_EPOCH), Some(1));
+    }
+
+    #[test]
+    fn sec_116_of_many_tries_at_once_no_more_than_are_free_are_looked_at() {
+        let throttle = Throttle::new(PACE);
+        let counted: usize = std::thread::scope(|scope| {
+            let tries = (0..4).map(|_| {
+                let one = || throttle.attempt(&(), Timestamp::UNIX_EPOCH).is_none();
+                scope.spawn(move || (0..250).filter(|_| one()).count())
+            });
+            tries.collect::<Vec<_>>().into_iter().map(|t| t.join().unwrap()).sum()
+        });
+        assert_eq!(counted, 3);
+        assert_eq!(throttle.attempt(&(), Timestamp::UNIX_EPOCH), Some(5));
+        throttle.forget(&());
+        assert_eq!(throttle.attempt(&(), Timestamp::UNIX_EPOCH), None);
     }
 
     #[test]

@@ -230,6 +230,16 @@ impl Store for PostgresStore {
         rows.iter().map(revocations::read).collect()
     }
 
+    async fn revocations_since(
+        &self,
+        tenant: &TenantName,
+        from: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        let rows = self.rows(revocations::since(tenant, from, limit)).await?;
+        rows.iter().map(|row| Ok(revocations::read(row)?.1)).collect()
+    }
+
     async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditRow>, StoreError> {
         self.rows(audit::page(query)).await?.iter().map(audit::read).collect()
     }

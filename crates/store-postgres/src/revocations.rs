@@ -3,6 +3,7 @@
 use grantor_domain::revocation::Revocation;
 use grantor_oauth_types::name::TenantName;
 use grantor_store::StoreError;
+use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use crate::column::{self, get, micros};
@@ -22,6 +23,13 @@ const AFTER: &str = concat!(
     columns!(),
     " FROM revocations
      WHERE tenant = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+);
+
+const SINCE: &str = concat!(
+    "SELECT seq, ",
+    columns!(),
+    " FROM revocations
+     WHERE tenant = $1 AND revoked >= $2 ORDER BY revoked, seq LIMIT $3"
 );
 
 const PURGE: &str = "
@@ -54,7 +62,8 @@ pub(crate) const ANY: &str = "SELECT EXISTS (SELECT 1 FROM revocations)";
 
 /// Every statement here, for the test that prepares them.
 #[cfg(test)]
-pub(crate) const ALL_SQL: [&str; 8] = [APPEND, AFTER, PURGE, LOAD, DUMP, COUNTED, COUNT_ON, ANY];
+pub(crate) const ALL_SQL: [&str; 9] =
+    [APPEND, AFTER, SINCE, PURGE, LOAD, DUMP, COUNTED, COUNT_ON, ANY];
 
 /// Appends a revocation; under the lock.
 pub(crate) fn append(revocation: &Revocation) -> Step {
@@ -67,6 +76,11 @@ pub(crate) fn append(revocation: &Revocation) -> Step {
 /// The sequence of a tenant behind a number.
 pub(crate) fn after(tenant: &TenantName, after: i64, limit: usize) -> Step {
     step!(AFTER, tenant.to_string(), after, column::limit(limit))
+}
+
+/// What was revoked in a tenant at a time or later.
+pub(crate) fn since(tenant: &TenantName, from: Timestamp, limit: usize) -> Step {
+    step!(SINCE, tenant.to_string(), micros(from), column::limit(limit))
 }
 
 /// Deletes revocations that can match no living token since `over`.

@@ -293,6 +293,17 @@ impl Store for SqliteStore {
         self.readers.page(limit, read).await
     }
 
+    async fn revocations_since(
+        &self,
+        tenant: &TenantName,
+        from: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        let tenant = tenant.clone();
+        let read = move |db: &Connection| revocations::since(db, &tenant, from, limit);
+        self.readers.page(limit, read).await
+    }
+
     async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditRow>, StoreError> {
         let query = query.clone();
         // A filter may look at any number of rows before it finds some.

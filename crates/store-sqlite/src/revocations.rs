@@ -3,6 +3,7 @@
 use grantor_domain::revocation::Revocation;
 use grantor_oauth_types::name::TenantName;
 use grantor_store::Changed;
+use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
 use crate::changes;
@@ -26,6 +27,13 @@ const AFTER: &str = concat!(
      WHERE tenant = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
 );
 
+const SINCE: &str = concat!(
+    "SELECT seq, ",
+    columns!(),
+    " FROM revocations
+     WHERE tenant = ?1 AND revoked >= ?2 ORDER BY revoked, seq LIMIT ?3"
+);
+
 const PURGE: &str = "
     DELETE FROM revocations WHERE seq IN
         (SELECT seq FROM revocations WHERE until < ?1 ORDER BY until LIMIT ?2)";
@@ -37,7 +45,12 @@ const LOAD: &str =
 
 /// Every statement here, for the test that prepares them.
 #[cfg(test)]
-pub(crate) const ALL_SQL: [&str; 5] = [APPEND, AFTER, PURGE, DUMP, LOAD];
+pub(crate) const ALL_SQL: [&str; 6] = [APPEND, AFTER, SINCE, PURGE, DUMP, LOAD];
+
+/// What is read through which index.
+#[cfg(test)]
+pub(crate) const PLANS: [(&str, &str); 1] =
+    [(SINCE, "revocations_revoked (tenant=? AND revoked>?)")];
 
 /// Appends a revocation, and says so in the change sequence.
 pub(crate) fn append(db: &Connection, revocation: &Revocation) -> Result<(), Fault> {
@@ -62,6 +75,18 @@ pub(crate) fn after(
 ) -> Result<Vec<(i64, Revocation)>, Fault> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     rows::list(db, AFTER, params![tenant.as_str(), after, limit], read)
+}
+
+/// What was revoked in a tenant at a time or later.
+pub(crate) fn since(
+    db: &Connection,
+    tenant: &TenantName,
+    from: Timestamp,
+    limit: usize,
+) -> Result<Vec<Revocation>, Fault> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let read = |row: &Row<'_>| read(row).map(|(_, revocation)| revocation);
+    rows::list(db, SINCE, params![tenant.as_str(), micros(from), limit], read)
 }
 
 /// Deletes revocations that can match no living token since `over`.

@@ -69,6 +69,7 @@ fn lists_are_found_through_their_indexes() {
         .chain(sessions::PLANS)
         .chain(single_use::PLANS)
         .chain(outbox::PLANS)
+        .chain(revocations::PLANS)
     {
         let plan = plan(&db, sql);
         assert!(plan.contains(index), "{sql}: {plan}");

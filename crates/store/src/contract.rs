@@ -100,6 +100,7 @@ macro_rules! store_contract {
                 every_change_has_its_place,
                 a_follower_misses_no_change,
                 sec_163_revocations_belong_to_their_tenant,
+                revocations_are_found_by_their_time,
             }
             audit {
                 events_are_listed_in_order,

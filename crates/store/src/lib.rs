@@ -113,6 +113,14 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<(i64, Revocation)>, StoreError>;
 
+    /// What was revoked in a tenant at `from` or later, oldest first.
+    async fn revocations_since(
+        &self,
+        tenant: &TenantName,
+        from: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Revocation>, StoreError>;
+
     /// Audit events, oldest first, behind a cursor; with their place in the chain.
     async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditRow>, StoreError>;
 

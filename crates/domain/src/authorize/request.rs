@@ -279,7 +279,7 @@ fn terms(
         named_redirect,
         scopes,
         nonce: nonce(params, kind)?,
-        challenge: challenge(params, kind, requires_pkce(client))?,
+        challenge: challenge(params, kind, client)?,
         prompts,
         max_age,
         wants_auth_time,
@@ -337,12 +337,14 @@ fn nonce(params: &mut Params, kind: ResponseType) -> Result<Option<String>, Comp
     Ok(nonce)
 }
 
-/// RFC 7636 §4.3, RFC 9700 §2.1.1: S256, and nothing else (SEC-025, SEC-026).
+/// RFC 7636 §4.3, RFC 9700 §2.1.1: S256, and nothing else (SEC-025, SEC-026), unless a confidential
+/// client is switched to go without the hash.
 fn challenge(
     params: &mut Params,
     kind: ResponseType,
-    required: bool,
+    client: &Client,
 ) -> Result<Option<CodeChallenge>, Complaint> {
+    let required = requires_pkce(client);
     let (challenge, method) = (params.take("code_challenge"), params.take("code_challenge_method"));
     let Some(challenge) = challenge else {
         return match (required && kind.has_code()) || method.is_some() {
@@ -350,11 +352,14 @@ fn challenge(
             false => Ok(None),
         };
     };
-    // Without a method it would be `plain` (RFC 7636 §4.3).
-    if method.as_deref() != Some(CodeChallengeMethod::S256.as_str()) {
-        return Err(Complaint::invalid("code_challenge_method must be S256"));
-    }
-    CodeChallenge::parse(CodeChallengeMethod::S256, &challenge)
+    let plain = client.compat.pkce_plain && client.is_confidential();
+    let method = match method.as_deref() {
+        Some("S256") => CodeChallengeMethod::S256,
+        // Without a method it is `plain` (RFC 7636 §4.3).
+        Some("plain") | None if plain => CodeChallengeMethod::Plain,
+        _ => return Err(Complaint::invalid("code_challenge_method must be S256")),
+    };
+    CodeChallenge::parse(method, &challenge)
         .map(Some)
         .ok_or(Complaint::invalid("code_challenge is malformed"))
 }

@@ -204,6 +204,15 @@ fn sec_025_sec_026_trap_036_s256_and_nothing_less() {
     assert!(asked(&dynamic(), &unchallenged).unwrap().challenge.is_none());
     assert_eq!(redirected(&dynamic(), &base.replace("S256", "plain")).1, Code::InvalidRequest);
     assert!(asked(&dynamic(), &base).unwrap().challenge.is_some());
+    let mut old = dynamic();
+    old.compat.pkce_plain = true;
+    for text in [base.replace("S256", "plain"), without(&base, "code_challenge_method")] {
+        let challenge = asked(&old, &text).unwrap().challenge.unwrap();
+        assert!(challenge.is_met(CHALLENGE), "{text}");
+    }
+    assert_eq!(redirected(&old, &base.replace("S256", "s256")).1, Code::InvalidRequest);
+    old.auth_method = ClientAuthMethod::None;
+    assert_eq!(redirected(&old, &base.replace("S256", "plain")).1, Code::InvalidRequest);
     let mut public = dynamic();
     public.auth_method = ClientAuthMethod::None;
     assert_eq!(

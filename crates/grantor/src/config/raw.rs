@@ -131,7 +131,8 @@ pub(crate) struct RawFailures {
     /// default 20
     pub(crate) per_client: Option<u32>,
     /// Wrong passwords from one address or IPv6 network (/64) that are free, whoever is meant, then one
-    /// in 5 seconds; default 100. Failures on one account are counted besides
+    /// in 5 seconds; default 100. Besides, of failures on one account 10 are free from one address and
+    /// 20 from all
     pub(crate) per_address: Option<u32>,
 }
 

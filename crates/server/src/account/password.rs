@@ -108,7 +108,8 @@ fn acceptable(person: &Person, new: &str, again: &str) -> Result<Password, Passw
 /// The old password, counted like every attempt (SEC-115).
 async fn recognise(person: &Person, current: &str) -> Result<(), No> {
     let user = person.user();
-    let typed = Typed { realm: &user.realm, username: &user.name, password: current };
+    let from = &person.browser.known;
+    let typed = Typed { realm: &user.realm, username: &user.name, password: current, from };
     match passwords::check(&person.app, &person.context, typed).await {
         Ok(found) if found.user.id == user.id => Ok(()),
         Ok(_) | Err(Unrecognised::Wrong) => Err(PasswordError::WrongCurrent.into()),

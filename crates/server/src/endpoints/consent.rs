@@ -73,13 +73,10 @@ async fn answer(
     body: &[u8],
 ) -> Result<Turn, FlowFailure> {
     let (transaction, mut params) = browser_form(app, context, browser, headers, body)?;
-    let Some(request) = transaction.request() else {
-        return Err(crate::transaction::Stuck::Unknown.into());
-    };
-    if params.take("decision").as_deref() != Some("approve") {
-        return Ok(flow::cancelled(request.to.clone()));
-    }
     let sessions = browser.sessions(app, &context.tenant, context.now).await?;
+    if params.take("decision").as_deref() != Some("approve") {
+        return flow::deny(app, context, &sessions, &transaction).await;
+    }
     let ticked = |asked: &[Question]| ticked(&mut params, asked);
     flow::agree(app, context, &sessions, transaction, ticked).await
 }

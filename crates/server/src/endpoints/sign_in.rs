@@ -105,7 +105,7 @@ async fn answer(
         let next = form.transaction.typing(typed);
         return Ok(turned(app, context, browser, &Turn::SignIn(next), Vec::new()).await);
     }
-    let user = match form.recognise(app, context, &username, &mut params).await? {
+    let user = match form.recognise(app, context, browser, &username, &mut params).await? {
         Ok(user) => user,
         Err(error) => return Ok(form.show(app, context, browser, Some(error))),
     };
@@ -182,6 +182,7 @@ impl Form {
         &self,
         app: &App,
         context: &Context,
+        browser: &Browser,
         username: &str,
         params: &mut Params,
     ) -> Result<Result<std::sync::Arc<UserEntry>, SignInError>, FlowFailure> {
@@ -189,7 +190,8 @@ impl Form {
             return Ok(Err(SignInError::Missing));
         };
         let client = self.entry.as_ref().map(|entry| entry.client());
-        let typed = Typed { realm: self.realm.as_ref(), username, password: &password };
+        let (realm, from) = (self.realm.as_ref(), &browser.known);
+        let typed = Typed { realm, username, password: &password, from };
         flow::recognise(app, context, &self.transaction, client, typed).await
     }
 

@@ -173,7 +173,8 @@ async fn write(
         effects = effects.put(consent, Expect::Any);
     }
     if !ready.decided.is_empty() {
-        effects = effects.audit(audit_events::consent_given(&ready.decided, context));
+        let (user, client) = (ready.user.user.id, request.client());
+        effects = effects.audit(audit_events::consent_given(user, client, &ready.decided, context));
     }
     effects = match code {
         Some(code) => effects.and(Effect::OpenSingleUse(Box::new(code))),

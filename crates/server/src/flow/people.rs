@@ -42,9 +42,11 @@ pub async fn arrive(
     let kept = session.remember || others.iter().any(|other| other.remember);
     let seconds = context.tenant.tenant.settings.session_remember_seconds;
     let state = session_state::browser_state(Some(&session));
+    let account = User::login_key(&user.user.realm, user.user.name.as_str());
     let cookies = vec![
         browser.with_account(&secret, &others, kept.then_some(seconds)),
         session_state::cookie(&context.tenant.tenant.issuer, &state),
+        browser.known.cookie(&app.secrets, &user.user.tenant, &account),
     ];
     let mut sessions = vec![session];
     sessions.extend(others);

@@ -11,6 +11,7 @@ use super::{FlowFailure, offered};
 use crate::app::App;
 use crate::directory::UserEntry;
 use crate::grants::Context;
+use crate::known_device::KnownDevice;
 use crate::passwords::{self, Unrecognised};
 use crate::transaction::Transaction;
 
@@ -23,6 +24,8 @@ pub struct Typed<'a> {
     pub username: &'a str,
     /// The secret
     pub password: &'a str,
+    /// From which browser
+    pub from: &'a KnownDevice,
 }
 
 /// Whose password it is. What is wrong is never told apart (SEC-114).
@@ -40,7 +43,8 @@ pub async fn recognise(
     let (Some(realm), Ok(username)) = (realm, UserName::parse(typed.username)) else {
         return Ok(Err(SignInError::Wrong));
     };
-    let typed = passwords::Typed { realm, username: &username, password: typed.password };
+    let typed =
+        passwords::Typed { realm, username: &username, password: typed.password, from: typed.from };
     let (error, why) = match passwords::check(app, context, typed).await {
         Ok(user) if !may_sign_in(&user) => (SignInError::Wrong, "may not sign in"),
         Ok(user) if transaction.named.is_some_and(|named| named != user.user.id) => {

@@ -225,7 +225,8 @@ impl Case {
         match redeem(found, &presented, self.context.now) {
             Redemption::Refused(refusal) => (Redeemed::Refused(refusal), Effects::NONE),
             Redemption::Burnt(refusal) => {
-                let event = crate::audit_events::code_burnt(&self.client.id, &refusal, &self.context);
+                let event =
+                    crate::audit_events::code_burnt(&self.client.id, &refusal, &self.context);
                 let effects = Effects::from(self.spend(found.expect("it was judged"))).audit(event);
                 (Redeemed::Refused(refusal), effects)
             }

@@ -23,6 +23,7 @@ use crate::app::{App, new_id};
 use crate::decisions::About;
 use crate::directory::UserEntry;
 use crate::id_tokens;
+use crate::known_device::KnownDevice;
 use crate::passwords::{self, Typed, Unrecognised};
 use crate::tokens::Speaker;
 
@@ -129,7 +130,9 @@ async fn recognised(
     realm: &RealmName,
     login: &Login,
 ) -> Result<Arc<UserEntry>, TokenFailure> {
-    let typed = Typed { realm, username: &login.username, password: &login.password };
+    let (username, password) = (&login.username, &login.password);
+    // A program shows no cookie.
+    let typed = Typed { realm, username, password, from: &KnownDevice::default() };
     passwords::check(app, context, typed).await.map_err(|why| match why {
         Unrecognised::Wrong => TokenError::WrongCredentials.into(),
         Unrecognised::SlowDown(seconds) => TokenError::SlowDown(seconds).into(),

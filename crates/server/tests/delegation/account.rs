@@ -359,3 +359,24 @@ async fn sec_065_offline_access_taken_back_ends_the_grant() {
     assert_eq!(refresh(&next).await.body["error"], "invalid_grant");
     world.server.stop().await;
 }
+
+#[tokio::test]
+async fn sec_065_offline_access_taken_from_the_client_ends_the_grant() {
+    let world = World::new().await;
+    let anna = signed_in(&world, "anna", PASSWORD).await;
+    let scopes = "openid offline_access wishlist.read";
+    let seen = anna.open(&world.request(&[("scope", scopes), ("prompt", "consent")])).await;
+    let seen = world.agree(&anna, &seen).await;
+    let bought = redeemed(&world, &seen.answer()["code"]).await;
+    let mut client = world.server.get("/api/v1/clients/shop", &world.admin).await.body;
+    let members = client.as_object_mut().unwrap();
+    members
+        .retain(|name, _| !["id", "created", "updated", "version", "secrets"].contains(&&**name));
+    members["scopes"] = serde_json::json!(["openid", "wishlist.read", "wishlist.write"]);
+    let done = world.server.put("/api/v1/clients/shop", &world.admin, &client).await;
+    assert_eq!(done.status, StatusCode::OK, "{}", done.text);
+    let token_of = text(&bought, "refresh_token");
+    let next = token(&world, &[("grant_type", "refresh_token"), ("refresh_token", token_of)]).await;
+    assert_eq!(next.body["error"], "invalid_grant", "{}", next.text);
+    world.server.stop().await;
+}

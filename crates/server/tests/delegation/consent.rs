@@ -135,3 +135,27 @@ async fn what_was_decided_is_asked_again_when_its_time_is_over_and_the_page_says
     assert!(again.open(&world.request(&[])).await.has("consent-form"), "and that one is not");
     world.server.stop().await;
 }
+
+#[tokio::test]
+async fn sec_190_a_no_is_remembered_and_in_the_log_and_asked_again() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let seen = browser.open(&world.request(&[])).await;
+    let seen = world.sign_in(&browser, &seen, "anna").await;
+    let seen = browser.submit(&seen.form("consent-form"), &[("decision", "deny")]).await;
+    assert_eq!(seen.answer()["error"], "access_denied");
+    let consents = world.server.get("/api/v1/consents", &world.admin).await;
+    assert_eq!(consents.text.matches("DENIED").count(), 3, "{}", consents.text);
+    let log = world.server.get("/api/v1/audit?kind=consent.given", &world.admin).await;
+    assert!(log.text.contains("DENIED") && !log.text.contains("APPROVED"), "{}", log.text);
+    let again = browser.open(&world.request(&[])).await;
+    assert!(again.has("consent-form"), "a new request is a new question: {}", again.text);
+    // What she agrees to then counts, and a later no to more takes nothing back.
+    let read = world.request(&[("scope", "openid wishlist.read")]);
+    let seen = browser.open(&read).await;
+    assert!(world.agree(&browser, &seen).await.answer().contains_key("code"));
+    let seen = browser.open(&world.request(&[])).await;
+    browser.submit(&seen.form("consent-form"), &[("decision", "deny")]).await;
+    assert!(browser.open(&read).await.answer().contains_key("code"));
+    world.server.stop().await;
+}

@@ -9,6 +9,7 @@ mod code_flow;
 mod consent;
 mod ends;
 mod errors;
+mod explained;
 mod front_channel;
 mod group_claim;
 mod hybrid;

@@ -92,7 +92,7 @@ async fn sec_111_every_cookie_has_every_attribute_and_names_nobody() {
             assert!(!cookie.contains("anna") && !cookie.contains("Domain"), "{cookie}");
         }
     }
-    assert_eq!(seen, 2);
+    assert_eq!(seen, 3);
     world.server.stop().await;
 }
 

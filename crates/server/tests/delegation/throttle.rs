@@ -60,7 +60,11 @@ async fn sec_115_failures_at_the_page_and_at_the_token_endpoint_are_one_count() 
 
 /// Somebody at another address of this machine.
 fn elsewhere() -> reqwest::Client {
-    let address = std::net::IpAddr::from([127, 0, 0, 2]);
+    at(2)
+}
+
+fn at(last: u8) -> reqwest::Client {
+    let address = std::net::IpAddr::from([127, 0, 0, last]);
     reqwest::Client::builder().local_address(address).build().unwrap()
 }
 
@@ -89,6 +93,79 @@ async fn sec_115_whoever_guesses_the_passwords_of_many_waits_and_nobody_elsewher
     world.server.clock.advance(SignedDuration::from_secs(5));
     let answer = ask(&world.server.http, "anna", PASSWORD).await;
     assert_eq!(answer.status, 200, "one is forgiven: {}", answer.text);
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn sec_116_who_guesses_is_slowed_first_and_a_known_browser_stays_open() {
+    let world = World::new().await;
+    world.server.clock.stop();
+    let secret = world.password_client().await;
+    let ask = async |http: &reqwest::Client, password: &str| {
+        let request = http.post(format!("{}/oauth2/token", world.server.issuer));
+        let form = by_password("anna", password);
+        Answer::of(request.basic_auth("old", Some(&secret)).form(&form)).await
+    };
+    let hers = world.browser();
+    world.code(&hers, "anna").await;
+    let guesses = async |from: u8| {
+        let here = at(from);
+        for n in 0..1_000 {
+            let answer = ask(&here, "wrong").await;
+            if answer.body["error"] == "slow_down" {
+                return n;
+            }
+        }
+        1_000
+    };
+    assert_eq!(guesses(2).await, 10);
+    assert_eq!(ask(&at(3), PASSWORD).await.status, 200, "others are not kept waiting");
+    // That set the count back. Now many who guess, at many addresses.
+    assert_eq!((guesses(4).await, guesses(5).await, guesses(6).await), (10, 10, 0));
+    let stranger = world.browser();
+    let page = stranger.open(&world.request(&[])).await;
+    assert_eq!(world.sign_in(&stranger, &page, "anna").await.status, 429);
+    let again = world.request(&[("prompt", "login")]);
+    // The request comes after her last sign-in.
+    world.server.clock.advance(SignedDuration::from_secs(1));
+    let page = hers.open(&again).await;
+    assert!(world.sign_in(&hers, &page, "anna").await.answer().contains_key("code"));
+    // A cookie that was stolen buys no more guesses than a stranger has.
+    world.server.clock.advance(SignedDuration::from_secs(1));
+    let form = hers.open(&again).await.form("login-form");
+    let wrong = [("username", "anna"), ("password", "wrong"), ("next", "on")];
+    for n in 0..10 {
+        assert_eq!(hers.submit(&form, &wrong).await.status, 200, "{n}");
+    }
+    assert_eq!(hers.submit(&form, &wrong).await.status, 429);
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn sec_017_who_guesses_tokens_in_the_query_is_slowed_down_and_nobody_else() {
+    let world = World::new().await;
+    world.server.clock.stop();
+    let mut body = world.server.get("/api/v1/tenants/main", &world.admin).await.body;
+    body["settings"]["compat_tokeninfo_query"] = true.into();
+    let members = body.as_object_mut().unwrap();
+    members.retain(|name, _| !["name", "version", "id", "created", "updated"].contains(&&**name));
+    let done = world.server.put("/api/v1/tenants/main", &world.admin, &body).await;
+    assert_eq!(done.status, 200, "{}", done.text);
+    let info = async |http: &reqwest::Client, token: &str| {
+        let path = format!("/oauth2/tokeninfo?access_token={token}");
+        Answer::of(http.get(format!("{}{path}", world.server.issuer))).await
+    };
+    let here = &world.server.http;
+    for n in 0..100 {
+        assert_eq!(info(here, "nonsense").await.status, 401, "{n}");
+    }
+    let slow = info(here, &world.admin).await;
+    assert_eq!((slow.status.as_u16(), slow.header("retry-after")), (429, "1"));
+    assert!(!slow.headers.contains_key("access-control-allow-origin"), "nor for scripts");
+    assert_eq!(info(&elsewhere(), &world.admin).await.status, 200);
+    let request = here.get(format!("{}/oauth2/tokeninfo", world.server.issuer));
+    let in_header = Answer::of(request.bearer_auth(&world.admin)).await;
+    assert_eq!(in_header.status, 200, "the header is always taken: {}", in_header.text);
     world.server.stop().await;
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use grantor_domain::document::Kind;
+use grantor_domain::revocation::Revocation;
 
-use super::sample::{acme, document, put, revocation, tenant};
+use super::sample::{acme, at, document, put, revocation, tenant};
 use crate::operations::write;
 use crate::{Changed, Effect, Effects, Expect, Store};
 
@@ -101,4 +102,22 @@ pub async fn sec_163_revocations_belong_to_their_tenant(store: Arc<dyn Store>) {
     }
     let found = store.revocations(&acme(), 0, 10).await.unwrap();
     assert_eq!(found.into_iter().map(|(_, found)| found).collect::<Vec<_>>(), [ours]);
+}
+
+/// What was revoked since a time is found by it, oldest first, however much there was before.
+pub async fn revocations_are_found_by_their_time(store: Arc<dyn Store>) {
+    let revoked = |second| Revocation { revoked: at(second), ..revocation(&acme(), "shop") };
+    // Not in the order of their times: clocks of nodes differ.
+    for second in [30, 10, 20, 20] {
+        write(&*store, Effect::Revoke(Box::new(revoked(second))).into()).await.unwrap();
+    }
+    let theirs = Revocation { revoked: at(40), ..revocation(&tenant("other"), "shop") };
+    write(&*store, Effect::Revoke(Box::new(theirs)).into()).await.unwrap();
+    let since = async |second, limit| {
+        let found = store.revocations_since(&acme(), at(second), limit).await.unwrap();
+        found.into_iter().map(|found| found.revoked).collect::<Vec<_>>()
+    };
+    assert_eq!(since(20, 9).await, [20, 20, 30].map(at));
+    assert_eq!(since(0, 2).await, [10, 20].map(at));
+    assert_eq!(since(31, 9).await, []);
 }

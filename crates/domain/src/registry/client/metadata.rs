@@ -142,9 +142,12 @@ fn check_switches(client: &Client, flaws: &mut Flaws) {
     let fits = !compat.implicit || client.grant_types.contains(&GrantType::Implicit);
     let reason = Reason::Conflict("only for clients with the grant type implicit");
     flaws.demand(fits, "/compat/implicit", reason);
-    let reason = Reason::Conflict("only for confidential clients");
-    let fits = !compat.pkce_optional || client.is_confidential();
-    flaws.demand(fits, "/compat/pkce_optional", reason);
+    for (on, at) in
+        [(compat.pkce_optional, "/compat/pkce_optional"), (compat.pkce_plain, "/compat/pkce_plain")]
+    {
+        let reason = Reason::Conflict("only for confidential clients");
+        flaws.demand(!on || client.is_confidential(), at, reason);
+    }
     let reason = Reason::Conflict(
         "only for clients that get their ID tokens from the token endpoint, signed by no other algorithm and not encrypted",
     );

@@ -54,6 +54,7 @@ fn what_is_wrong_with_a_client() {
         ("never and each time",    &|c| { c.consent_bypass = true; c.authorization.ask_every_time = true; }, &["/authorization/ask_every_time"]),
         ("keys to encrypt with",   &|c| c.openid.id_token_encryption = Some(serde_json::from_str(r#"{"alg":"RSA-OAEP-256"}"#).unwrap()), &["/openid/id_token_encryption"]),
         ("N pkce_optional",        &|c| { c.compat.pkce_optional = true; c.auth_method = ClientAuthMethod::None; c.secrets.clear(); c.grant_types.remove(&GrantType::ClientCredentials); }, &["/compat/pkce_optional"]),
+        ("N pkce_plain",           &|c| { c.compat.pkce_plain = true; c.auth_method = ClientAuthMethod::None; c.secrets.clear(); c.grant_types.remove(&GrantType::ClientCredentials); }, &["/compat/pkce_plain"]),
         ("N localhost_redirect",   &|c| c.compat.localhost_redirect = true,                &["/compat/localhost_redirect"]),
         ("N implicit",             &|c| { c.grant_types.remove(&GrantType::Implicit); },   &["/compat/implicit"]),
         ("N password_grant",       &|c| { c.grant_types.remove(&GrantType::Password); },   &["/compat/password_grant"]),

@@ -147,6 +147,7 @@ fn may(context: &Context, begun: &Begun) -> bool {
 async fn recognised(
     app: &App,
     context: &Context,
+    browser: &Browser,
     transaction: &Transaction,
     entry: &ClientEntry,
     posted: &Posted,
@@ -154,7 +155,7 @@ async fn recognised(
     let (Some(username), Some(password)) = (&posted.username, &posted.password) else {
         return Ok(Err(SignInError::Missing));
     };
-    let typed = Typed { realm: None, username: username.trim(), password };
+    let typed = Typed { realm: None, username: username.trim(), password, from: &browser.known };
     flow::recognise(app, context, transaction, Some(entry.client()), typed).await
 }
 
@@ -167,7 +168,7 @@ async fn for_browser(
     posted: Posted,
 ) -> Result<Response<Body>, FlowFailure> {
     let Begun { transaction, entry, cookie } = begun;
-    let user = match recognised(app, context, &transaction, &entry, &posted).await? {
+    let user = match recognised(app, context, browser, &transaction, &entry, &posted).await? {
         Ok(user) => user,
         Err(error) => {
             let name = posted.username;
@@ -199,10 +200,10 @@ async fn decided(
     transaction: Transaction,
     posted: Posted,
 ) -> Result<Turn, FlowFailure> {
-    match (posted.decision, transaction.request()) {
-        (Decision::Deny, Some(request)) => Ok(flow::cancelled(request.to.clone())),
-        (Decision::Allow, _) => flow::agree(app, context, sessions, transaction, every).await,
-        _ => Ok(Turn::Consent(transaction)),
+    match posted.decision {
+        Decision::Deny => flow::deny(app, context, sessions, &transaction).await,
+        Decision::Allow => flow::agree(app, context, sessions, transaction, every).await,
+        Decision::Open => Ok(Turn::Consent(transaction)),
     }
 }
 
@@ -221,7 +222,7 @@ async fn for_program(
     posted: Posted,
 ) -> Result<Response<Body>, FlowFailure> {
     let Begun { transaction, entry, .. } = begun;
-    let user = match recognised(app, context, &transaction, &entry, &posted).await? {
+    let user = match recognised(app, context, browser, &transaction, &entry, &posted).await? {
         Ok(user) => user,
         Err(error) => return Ok(unrecognised(app, context, error)),
     };
@@ -249,7 +250,9 @@ async fn for_program(
             }
         }
         (Turn::Ready(ready), Decision::Deny) => denied(&ready.transaction)?,
-        (Turn::Consent(asked), Decision::Deny) => denied(&asked)?,
+        (Turn::Consent(asked), Decision::Deny) => {
+            flow::deny(app, context, &sessions, &asked).await?
+        }
         (turn, _) => turn,
     };
     told(app, context, browser, Reader::Program, &turn).await

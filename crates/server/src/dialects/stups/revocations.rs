@@ -64,12 +64,9 @@ async fn list(
     if from < now.as_second() - MAX_TIME_DELTA - 60 {
         return Err(bad("'from' timestamp is too old!"));
     }
-    let all = app.store.revocations(&tenant.tenant.name, 0, AT_ONCE).await?;
-    let since: Vec<Value> = all
-        .iter()
-        .filter(|(_, revocation)| revocation.revoked.as_second() >= from)
-        .map(|(_, revocation)| render(revocation))
-        .collect();
+    let from = Timestamp::from_second(from).map_err(|_| bad("'from' is too far ahead"))?;
+    let found = app.store.revocations_since(&tenant.tenant.name, from, AT_ONCE).await?;
+    let since: Vec<Value> = found.iter().map(render).collect();
     Ok(json!({ "meta": { "MAX_TIME_DELTA": MAX_TIME_DELTA }, "revocations": since }))
 }
 

@@ -13,9 +13,11 @@ use crate::app::App;
 use crate::asked::Asked;
 use crate::directory::TenantView;
 use crate::extract::{authorization, bearer};
+use crate::grants::Context;
 use crate::metrics::{TokenForm, TokenInfo, TokenInfoError, TokenInfoRefusal};
 use crate::reply::json as reply;
 use crate::reply::token::RETRY_SECONDS;
+use crate::throttle::origin;
 use crate::tokens::{self, Worthless};
 use crate::upstream_tokeninfo::{self, Silent};
 
@@ -32,14 +34,33 @@ pub(super) async fn answer(asked: Asked) -> Response<Body> {
     let by_query = in_header.is_none() && query.is_some();
     let sent = in_header.map(Cow::Borrowed);
     let sent = sent.or_else(|| in_query().or_else(in_body).map(Cow::Owned));
-    let response = match sent {
+    if !by_query {
+        return open_to_scripts(worth(app, &context, sent).await);
+    }
+    // Who guesses is heard ever more seldom.
+    let from = || (tenant.tenant.name.clone(), context.address.map(origin));
+    if let Some(seconds) = app.query_failures.wait(from, now) {
+        let slower = refusal(StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable");
+        return reply::retry_after(slower, seconds);
+    }
+    let response = worth(app, &context, sent).await;
+    if response.status() == StatusCode::UNAUTHORIZED {
+        app.query_failures.failed(&from(), now);
+    }
+    response
+}
+
+/// What the token that was sent is worth.
+async fn worth(app: &App, context: &Context, sent: Option<Cow<'_, str>>) -> Response<Body> {
+    let (now, tenant) = (context.now, &context.tenant);
+    match sent {
         None => {
             let (form, error) = (TokenForm::Jwt, TokenInfoRefusal::InvalidRequest);
             app.metrics.tokeninfo_errors.get_or_create(&TokenInfoError { form, error }).inc();
             refusal(StatusCode::BAD_REQUEST, "invalid_request")
         }
         // The answer does not say to what a token is bound, and who asks could not check it.
-        Some(text) => match tokens::presented(&context, &text) {
+        Some(text) => match tokens::presented(context, &text) {
             Ok(live) => {
                 let realm = live.token.realm.as_ref().map(ToString::to_string).unwrap_or_default();
                 let counted = TokenInfo { form: form(&text), realm };
@@ -57,8 +78,7 @@ pub(super) async fn answer(asked: Asked) -> Response<Body> {
                 refusal(StatusCode::UNAUTHORIZED, "invalid_token")
             }
         },
-    };
-    if by_query { response } else { open_to_scripts(response) }
+    }
 }
 
 /// 3.6: a token that is not ours is asked about elsewhere, if the tenant has somebody to ask.
