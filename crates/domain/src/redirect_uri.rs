@@ -185,4 +185,8 @@ fn with_port_of(registered: &str, requested: &str, leave: Leave) -> Option<Strin
 }
 
 #[cfg(test)]
+#[path = "../../testkit/src/table_r.rs"]
+#[expect(unreachable_pub, dead_code, reason = "the table of the test kit, as its tests have it")]
+pub(crate) mod table_r;
+#[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ mod browser;
 mod clock;
 mod server;
 mod store;
+pub mod table_r;
 
 pub use browser::{Form, Seen, TestBrowser};
 pub use clock::TestClock;

@@ -3,11 +3,18 @@
 //! What may be registered and the comparison are [`crate::redirect_uri`]'s; here is what holds at use.
 
 use crate::client::Client;
+use crate::params::Params;
 use crate::redirect_uri;
 
 /// The schemes that run in our own origin, or nowhere (SEC-022).
 const DANGEROUS: [&str; 7] =
     ["javascript", "data", "vbscript", "file", "blob", "about", "view-source"];
+
+/// Whether the address is sent as `redirect_uri[]` or `redirect_uri[0]`. To some who read forms that is
+/// `redirect_uri`, so whoever stands in front may have looked at another one than we do (SEC-020).
+pub fn is_listed(params: &Params) -> bool {
+    params.names().any(|name| name.starts_with("redirect_uri["))
+}
 
 /// Where to, if the client may use what was sent: the registered text, with the port of the request
 /// where that may vary; never the request's text as such.

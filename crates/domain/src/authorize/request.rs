@@ -142,6 +142,9 @@ impl AuthorizationRequest {
 
 /// Reads a request of this client. From the redirect URI on, whatever is wrong goes there.
 pub fn read(mut params: Params, client: &Client) -> Result<AuthorizationRequest, Refused> {
+    if redirect_uri::is_listed(&params) {
+        return Err(Refused::Page(Complaint::invalid("redirect_uri is no list")));
+    }
     let sent = params.take("redirect_uri");
     let openid = params.peek("scope").is_some_and(|s| s.split(' ').any(|one| one == "openid"));
     let uri = redirect(sent.as_deref(), openid, client).map_err(Refused::Page)?;

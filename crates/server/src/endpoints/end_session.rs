@@ -127,7 +127,8 @@ impl Request<'_> {
                     detail: Some(detail.to_owned()),
                     ..ErrorPage::new(kind, "invalid_request")
                 };
-                self.visit.error(StatusCode::BAD_REQUEST, &page)
+                // Nothing of the request is repeated, in no link either.
+                self.visit.clone().once().error(StatusCode::BAD_REQUEST, &page)
             }
             Refusal::Store(error) => {
                 tracing::error!(%error, "the store failed");

@@ -28,7 +28,7 @@ const PAGES: &[&str] = &[
 ];
 
 /// A browser in which this person is signed in.
-async fn signed_in(world: &World, name: &str, password: &str) -> TestBrowser {
+pub(crate) async fn signed_in(world: &World, name: &str, password: &str) -> TestBrowser {
     let browser = world.browser();
     let seen = browser.open("/account").await;
     let form = seen.form("login-form");
@@ -44,7 +44,7 @@ async fn csrf(browser: &TestBrowser) -> String {
 }
 
 /// Posts a form of the account pages, as the page of this browser would.
-async fn posted(browser: &TestBrowser, path: &str, fields: &[(&str, &str)]) -> Seen {
+pub(crate) async fn posted(browser: &TestBrowser, path: &str, fields: &[(&str, &str)]) -> Seen {
     let csrf = csrf(browser).await;
     let mut all = vec![("csrf".to_owned(), csrf)];
     all.extend(fields.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())));
