@@ -54,8 +54,14 @@ const TARGET_BYTES: usize = 8 * 1024;
 /// The headers take at most this much, in bytes (SEC-007).
 const FIELD_BYTES: usize = 32 * 1024;
 
+/// The same over HTTP/2, where each field counts 32 bytes more (RFC 9113 §6.5.2).
+const HEADER_LIST_BYTES: u32 = 44 * 1024;
+
 /// The request line and the headers together take at most this much, in bytes (SEC-007).
 const HEADER_BYTES: usize = 40 * 1024;
+
+/// Header fields of a request at most (SEC-007).
+const FIELDS: usize = 100;
 
 /// What a listener is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,14 +172,19 @@ async fn connection<S>(
         answer(Arc::clone(&desk), alarm.clone(), request, other.clone())
     });
     let mut builder = Builder::new(TokioExecutor::new());
-    // hyper reads no more than 100 header fields by itself (SEC-007).
-    builder.http1().timer(limits).header_read_timeout(HEADER_TIMEOUT).max_buf_size(HEADER_BYTES);
+    builder
+        .http1()
+        .timer(limits)
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEADER_BYTES)
+        .max_headers(FIELDS);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(100)
-        .max_header_list_size(32 * 1024)
+        .max_header_list_size(HEADER_LIST_BYTES)
         .max_pending_accept_reset_streams(20)
+        .max_local_error_reset_streams(100)
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(20));
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
@@ -182,8 +193,8 @@ async fn connection<S>(
     }
 }
 
-/// Refuses what hyper lets pass when it comes in one piece: a target or headers longer than ours ever
-/// are (SEC-007).
+/// Refuses what hyper lets pass when it comes in one piece, or over HTTP/2: a target or headers longer,
+/// or more of them, than ours ever are (SEC-007).
 fn too_long<B>(request: &Request<B>) -> Option<Response<Body>> {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     if target > TARGET_BYTES {
@@ -191,7 +202,7 @@ fn too_long<B>(request: &Request<B>) -> Option<Response<Body>> {
     }
     let fields = request.headers().iter();
     let headers: usize = fields.map(|(name, value)| name.as_str().len() + value.len()).sum();
-    (headers > FIELD_BYTES).then(|| {
+    (headers > FIELD_BYTES || request.headers().len() > FIELDS).then(|| {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         private(status, &json!({ "error": "headers_too_long" }))
     })

@@ -79,6 +79,41 @@ async fn sec_007_what_is_too_long_is_refused_by_its_size() {
     server.stop().await;
 }
 
+/// The same limits, whichever version of HTTP somebody speaks.
+#[tokio::test]
+async fn sec_007_what_is_too_long_is_refused_over_http_2_as_well() {
+    let server = TestServer::start().await;
+    let http = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    let jwks = format!("{}/oauth2/jwks", server.issuer);
+    let long = |length: usize| "x".repeat(length);
+    let with = |count: usize, value: &str| {
+        let fields = (0..count).map(|n| (format!("x-{n}"), value.to_owned()));
+        fields.fold(http.get(&jwks), |request, (name, value)| request.header(name, value))
+    };
+    let post = |body: String| {
+        let kind = "application/x-www-form-urlencoded";
+        let request = http.post(format!("{}/oauth2/token", server.issuer));
+        request.header("content-type", kind).body(body)
+    };
+    let table = [
+        ("fine", with(80, "a"), 200),
+        ("target", http.get(format!("{jwks}?{}", long(9_000))), 414),
+        ("fields", with(110, "a"), 431),
+        ("many fields", with(1_000, "a"), 431),
+        ("headers", with(1, &long(40_000)), 431),
+        ("body", post(format!("a={}", long(200_000))), 413),
+    ];
+    for (what, request, expected) in table {
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.version(), reqwest::Version::HTTP_2, "{what}");
+        assert_eq!(answer.status(), expected, "{what}");
+    }
+    // Far beyond it there is no answer: the connection ends.
+    assert!(with(1, &long(400_000)).send().await.is_err());
+    assert_eq!(with(1, "a").send().await.unwrap().status(), 200, "a new one is taken");
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn sec_007_json_does_not_nest_without_end() {
     let server = TestServer::start().await;
