@@ -123,6 +123,7 @@ impl Config {
             settings.trusted_proxies.push(net);
         }
         settings.max_connections = raw.server.max_connections.unwrap_or(settings.max_connections);
+        settings.max_requests = raw.server.max_requests.unwrap_or(settings.max_requests);
         settings.drain_seconds = raw.server.drain_seconds.unwrap_or(settings.drain_seconds);
         settings.drain_delay_seconds = raw.server.drain_delay_seconds.unwrap_or_default();
         settings.outbound = outbound(raw.outbound)?;

@@ -63,6 +63,8 @@ pub struct Parts {
     pub request_files: crate::request_files::RequestFiles,
     /// Who is having a password judged now
     pub turnstiles: crate::turnstile::Turnstiles,
+    /// Requests that are being answered
+    pub load: crate::shedding::Load,
     /// The process is going away: nothing new is taken on
     pub draining: tokio::sync::watch::Sender<bool>,
 }

@@ -69,6 +69,7 @@ pub mod secrets;
 pub mod seed;
 pub mod session_state;
 pub mod settings;
+pub mod shedding;
 pub mod start;
 pub mod tenancy;
 pub mod throttle;

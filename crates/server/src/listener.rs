@@ -9,17 +9,15 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Request, Response, StatusCode, Version, header};
-use axum::response::IntoResponse as _;
+use axum::http::{HeaderValue, Request, Response, Version, header};
 use bytes::{Bytes, BytesMut};
 use grantor_domain::client_auth::ClientCertificate;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
-use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -27,32 +25,28 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 use crate::alarm::Alarm;
-use crate::api::{self, Problem};
+use crate::api;
 use crate::app::App;
 use crate::asked::Asked;
 use crate::cross_origin::CrossOrigin;
 use crate::extract::Here;
-use crate::reply::json::private;
 use crate::routes::{Routes, Straight};
+use crate::shedding::Class;
 use crate::tenancy::Admitted;
 use crate::tls::{ClientAuthorities, client_certificate};
 use crate::{routes, tenancy};
 
+mod answers;
 mod guard;
 
-use guard::{Limit, Unanswered, guarded};
+use answers::{in_our_words, shed, too_long, unanswered, unread};
+use guard::{Limit, guarded};
 
 /// Reading the headers of a request takes at most this long (SEC-009).
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A TLS handshake takes at most this long.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The target of a request takes at most this much, in bytes (SEC-007).
-const TARGET_BYTES: usize = 8 * 1024;
-
-/// The headers take at most this much, in bytes (SEC-007).
-const FIELD_BYTES: usize = 32 * 1024;
 
 /// The same over HTTP/2, where each field counts 32 bytes more (RFC 9113 §6.5.2).
 const HEADER_LIST_BYTES: u32 = 44 * 1024;
@@ -193,21 +187,6 @@ async fn connection<S>(
     }
 }
 
-/// Refuses what hyper lets pass when it comes in one piece, or over HTTP/2: a target or headers longer,
-/// or more of them, than ours ever are (SEC-007).
-fn too_long<B>(request: &Request<B>) -> Option<Response<Body>> {
-    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    if target > TARGET_BYTES {
-        return Some(private(StatusCode::URI_TOO_LONG, &json!({ "error": "uri_too_long" })));
-    }
-    let fields = request.headers().iter();
-    let headers: usize = fields.map(|(name, value)| name.as_str().len() + value.len()).sum();
-    (headers > FIELD_BYTES || request.headers().len() > FIELDS).then(|| {
-        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        private(status, &json!({ "error": "headers_too_long" }))
-    })
-}
-
 async fn answer(
     desk: Arc<Desk>,
     alarm: Alarm,
@@ -259,27 +238,33 @@ async fn answer(
 async fn handled(
     desk: &Desk,
     admitted: Option<Admitted>,
-    mut request: Request<Incoming>,
+    request: Request<Incoming>,
 ) -> Response<Body> {
-    let longest = routes::longest_body(request.uri().path());
-    let endpoint = desk.straight.find(request.method(), request.uri().path());
-    let admitted = match (admitted, endpoint) {
-        (Some(Admitted { tenant, peer }), Some(endpoint)) => {
-            let (Parts { method, uri, headers, .. }, body) = request.into_parts();
-            let app = desk.app.clone();
-            return match whole(body, longest).await {
-                Ok(body) => endpoint(Asked { app, tenant, peer, method, uri, headers, body }).await,
-                Err(refusal) => refusal,
-            };
-        }
-        (admitted, _) => admitted,
+    let (parts, body) = request.into_parts();
+    let managed = parts.uri.path().starts_with(api::BASE);
+    let body = match whole(body, routes::longest_body(parts.uri.path())).await {
+        Ok(body) => body,
+        Err(refusal) => return in_our_words(refusal, managed),
     };
-    if let Some(Admitted { tenant, peer }) = admitted {
+    let Some(Admitted { tenant, peer }) = admitted else {
+        return routed(desk, Request::from_parts(parts, body.into()), managed).await;
+    };
+    let place = Class::of(parts.uri.path()).map(|class| desk.app.load.admit(class));
+    if matches!(place, Some(None)) {
+        desk.app.metrics.shed.inc();
+        return shed(&tenant, &parts);
+    }
+    let Some(endpoint) = desk.straight.find(&parts.method, parts.uri.path()) else {
+        let mut request = Request::from_parts(parts, body.into());
         request.extensions_mut().insert(Here(tenant));
         request.extensions_mut().insert(peer);
-    }
-    let managed = request.uri().path().starts_with(api::BASE);
-    let request = request.map(|body| Body::new(Limited::new(body, longest)));
+        return routed(desk, request, managed).await;
+    };
+    let (Parts { method, uri, headers, .. }, app) = (parts, desk.app.clone());
+    endpoint(Asked { app, tenant, peer, method, uri, headers, body }).await
+}
+
+async fn routed(desk: &Desk, request: Request<Body>, managed: bool) -> Response<Body> {
     match Box::pin(desk.router.clone().oneshot(request)).await {
         Ok(response) => in_our_words(response, managed),
         Err(never) => match never {},
@@ -299,80 +284,4 @@ async fn whole(body: Incoming, longest: usize) -> Result<Bytes, Response<Body>> 
         }
     }
     Ok(if rest.is_empty() { first } else { [&first[..], &rest[..]].concat().into() })
-}
-
-fn unread(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Response<Body> {
-    let (status, error, detail) = match error.is::<LengthLimitError>() {
-        true => (StatusCode::PAYLOAD_TOO_LARGE, "content_too_large", "the body is too long"),
-        false => (StatusCode::BAD_REQUEST, "invalid_request", "the request cannot be read"),
-    };
-    private(status, &json!({ "error": error, "error_description": detail }))
-}
-
-/// What the framework refuses before a handler sees it, it says in plain words of its own; here it
-/// says it as everything else does (SEC-015).
-fn in_our_words(response: Response<Body>, managed: bool) -> Response<Body> {
-    let status = response.status();
-    let kind = response.headers().get(header::CONTENT_TYPE);
-    let plain = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
-    let bare = kind.is_none() && status == StatusCode::METHOD_NOT_ALLOWED;
-    if !(plain && status.is_client_error() || bare) {
-        return response;
-    }
-    let (error, detail) = match status {
-        StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "another method is needed here"),
-        StatusCode::PAYLOAD_TOO_LARGE => ("content_too_large", "the body is too long"),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("unsupported_media_type", "this type is not taken"),
-        _ => ("invalid_request", "the request cannot be read"),
-    };
-    let mut said = match managed {
-        true => Problem::new(status, detail).into_response(),
-        false => private(status, &json!({ "error": error, "error_description": detail })),
-    };
-    if let Some(allow) = response.headers().get(header::ALLOW) {
-        said.headers_mut().insert(header::ALLOW, allow.clone());
-    }
-    said
-}
-
-fn unanswered(app: &App, why: &Unanswered) -> Response<Body> {
-    match why {
-        // A bug of ours: this request ends, everybody else's goes on (SEC-193).
-        Unanswered::Panicked => {
-            app.metrics.panics.inc();
-            tracing::error!("a handler panicked");
-            private(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "error": "server_error" }))
-        }
-        Unanswered::TooLate => {
-            private(StatusCode::REQUEST_TIMEOUT, &json!({ "error": "request_timeout" }))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sec_015_what_the_framework_refuses_is_said_as_everything_else_is() {
-        let refusal = |status, kind: &'static str| {
-            let mut response = Response::new(Body::from("Invalid URL: Invalid UTF-8"));
-            *response.status_mut() = status;
-            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-            response
-        };
-        let text = "text/plain; charset=utf-8";
-        for (status, kind, managed, expected) in [
-            (StatusCode::BAD_REQUEST, text, false, "application/json"),
-            (StatusCode::PAYLOAD_TOO_LARGE, text, false, "application/json"),
-            (StatusCode::BAD_REQUEST, text, true, "application/problem+json"),
-            (StatusCode::METHOD_NOT_ALLOWED, text, true, "application/problem+json"),
-            (StatusCode::OK, text, false, text),
-            (StatusCode::BAD_REQUEST, "text/html", false, "text/html"),
-        ] {
-            let said = in_our_words(refusal(status, kind), managed);
-            assert_eq!(said.status(), status);
-            assert_eq!(said.headers()[header::CONTENT_TYPE], expected, "{status} {managed}");
-        }
-    }
 }

@@ -21,6 +21,8 @@ pub struct Metrics {
     pub refused: Counter,
     /// Handlers that panicked: each is a bug (SEC-193)
     pub panics: Counter,
+    /// Requests that were turned away because too much was asked at once (REL-034)
+    pub shed: Counter,
     /// Access tokens that were signed
     pub signatures: Family<Signature, Counter>,
     /// Requests to the STUPS token endpoint
@@ -130,6 +132,7 @@ impl Default for Metrics {
             granted: came(TokenOutcome::Granted),
             refused: came(TokenOutcome::Refused),
             panics: Counter::default(),
+            shed: Counter::default(),
             signatures: Family::default(),
             stups_tokens: Family::default(),
             tokeninfo: Family::default(),
@@ -140,6 +143,8 @@ impl Default for Metrics {
         registry.register("token_requests", "Token requests by result", tokens);
         let help = "Handlers that panicked: each is a bug";
         registry.register("panics", help, metrics.panics.clone());
+        let help = "Requests turned away because too much was asked at once";
+        registry.register("shed", help, metrics.shed.clone());
         registry.register("signatures", "Signed access tokens", metrics.signatures.clone());
         let Self { stups_tokens, tokeninfo, tokeninfo_errors, .. } = &metrics;
         let help = "Requests to the STUPS token endpoint by result";

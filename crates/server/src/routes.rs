@@ -225,7 +225,7 @@ pub async fn not_found(
 }
 
 /// Whether a person is looking: browsers say first that they want HTML.
-fn wants_page(headers: &HeaderMap) -> bool {
+pub fn wants_page(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     accept.is_some_and(|accept| accept.starts_with("text/html"))
 }

@@ -20,6 +20,8 @@ pub struct Settings {
     pub failures: Failures,
     /// How many connections may be open at once
     pub max_connections: usize,
+    /// How many requests may be answered at once (REL-034)
+    pub max_requests: usize,
     /// How long a drain may take, in seconds (REL-028)
     pub drain_seconds: u64,
     /// How long requests are still taken after readiness went off, in seconds (REL-028)
@@ -76,6 +78,7 @@ impl Settings {
             mutual_tls: None,
             failures: Failures::default(),
             max_connections: 10_000,
+            max_requests: 1_024,
             drain_seconds: 30,
             drain_delay_seconds: 0,
         }

@@ -74,11 +74,12 @@ pub async fn start(node: Node, listeners: Vec<Listener>) -> Result<Running, Stor
         decisions: crate::decisions::Decisions::default(),
         metrics: crate::metrics::Metrics::default(),
         clock: node.clock,
-        settings: node.settings,
         client_failures: Throttle::new(client_pace),
         password_failures: Throttle::new(address_pace),
         account_failures: Throttle::new(account_pace),
         query_failures: Throttle::new(query_pace),
+        load: crate::shedding::Load::new(node.settings.max_requests),
+        settings: node.settings,
         turnstiles: crate::turnstile::Turnstiles::default(),
         draining: watch::Sender::new(false),
     });

@@ -51,6 +51,7 @@ pub struct TestServerBuilder {
     store: Option<Arc<dyn Store>>,
     outbound: OutboundPolicy,
     mutual_tls: Option<MutualTls>,
+    max_requests: Option<usize>,
 }
 
 /// A second listener, which asks clients for certificates.
@@ -90,6 +91,7 @@ impl TestServer {
             store: None,
             outbound: OutboundPolicy::default(),
             mutual_tls: None,
+            max_requests: None,
         }
     }
 
@@ -214,6 +216,13 @@ impl TestServerBuilder {
         self
     }
 
+    /// Answers so many requests at once.
+    #[must_use]
+    pub fn max_requests(mut self, most: usize) -> Self {
+        self.max_requests = Some(most);
+        self
+    }
+
     /// Starts the node.
     pub async fn start(self) -> TestServer {
         let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
@@ -238,6 +247,7 @@ impl TestServerBuilder {
             None
         };
         let mut settings = Settings { outbound: self.outbound, ..Settings::new(tenant) };
+        settings.max_requests = self.max_requests.unwrap_or(settings.max_requests);
         let listener = |socket, face| Listener { socket, tls: None, authorities: None, face };
         let mut listeners =
             vec![listener(public, Face::Public), listener(operations, Face::Operations)];

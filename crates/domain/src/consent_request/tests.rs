@@ -182,11 +182,11 @@ fn a_decision_is_remembered_as_long_as_the_scope_says_or_else_the_tenant() {
 fn a_no_to_everything_is_remembered_and_asked_again() {
     let mut world = World::new();
     world.remember("sales_order.read", ConsentStatus::Approved, LATER);
-    let scopes = "openid sales_order.read sales_order.write";
+    let scopes = "email sales_order.read sales_order.write";
     let refused = world.with(scopes, |asking| denied(&tenant_name(), &asking, now()));
     let said: Vec<_> = refused.iter().map(|c| (c.scope.as_str(), c.status, c.expires)).collect();
     let no = ConsentStatus::Denied;
-    assert_eq!(said, [("openid", no, None), ("sales_order.write", no, None)]);
+    assert_eq!(said, [("email", no, None), ("sales_order.write", no, None)]);
     world.consents.extend(refused);
     assert!(names(&world.judged(scopes)).starts_with("ask: "), "{:?}", world.judged(scopes));
     world.client.consent_bypass = true;

@@ -48,6 +48,9 @@ pub(crate) struct RawServer {
     pub(crate) trusted_proxies: Vec<String>,
     /// Open connections at most; default 10000
     pub(crate) max_connections: Option<usize>,
+    /// Requests that are answered at once, at most; default 1024. Lists for administrators are turned away
+    /// (503) at a quarter of it, sign-ins at half, token info at three quarters, tokens at nine tenths
+    pub(crate) max_requests: Option<usize>,
     /// Seconds a drain may take; default 30
     pub(crate) drain_seconds: Option<u64>,
     /// Seconds for which requests are still taken after readiness went off, until every balancer

@@ -203,7 +203,8 @@ async fn sec_019_table_r_in_pushed_and_in_signed_requests() {
             false => refused(&answer, &row.uri, &what),
         }
         let object = table.signed(&pairs);
-        let outside = [("client_id".to_owned(), row.client.to_owned()), ("request".to_owned(), object)];
+        let outside =
+            [("client_id".to_owned(), row.client.to_owned()), ("request".to_owned(), object)];
         // An object of 12,000 characters has to be posted.
         let stranger = table.world.browser();
         let seen = match fits(&row) {

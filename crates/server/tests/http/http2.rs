@@ -221,9 +221,9 @@ async fn sec_010_a_connection_has_a_hundred_streams_at_most() {
     let settings = said.iter().find(|(kind, ..)| *kind == SETTINGS).unwrap();
     let most = settings.2.chunks(6).find(|setting| setting[..2] == [0, 3]).unwrap();
     assert_eq!(number(&most[2..]), 100);
-    let refused = said.iter().filter(|(kind, _, payload)| {
-        *kind == RST_STREAM && number(payload) == REFUSED_STREAM
-    });
+    let refused = said
+        .iter()
+        .filter(|(kind, _, payload)| *kind == RST_STREAM && number(payload) == REFUSED_STREAM);
     let refused = refused.count();
     assert!(refused >= 50 || reason(&said).is_some_and(|error| error != 0), "{refused}");
     server.stop().await;

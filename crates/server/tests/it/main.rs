@@ -14,6 +14,7 @@ mod management;
 mod mutual_tls;
 mod openid;
 mod outbound;
+mod overload;
 mod people;
 mod refresh;
 mod refusals;

@@ -65,7 +65,8 @@ async fn sec_154_sec_152_table_r_at_registration_and_every_change_of_it() {
                 continue;
             }
             // RFC 7592 §2.2: a change is judged as a creation is.
-            let all = json!({ "client_id": own["client_id"], "redirect_uris": own["redirect_uris"] });
+            let all =
+                json!({ "client_id": own["client_id"], "redirect_uris": own["redirect_uris"] });
             let change = with(all, &json!({ member: [row.uri] }));
             let uri = own["registration_client_uri"].as_str().unwrap();
             let token = own["registration_access_token"].as_str().unwrap();
@@ -205,7 +206,12 @@ async fn sec_048_table_r_at_the_token_endpoint_introspection_and_revocation() {
         let form = form.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let answer = table.ask("web1", "/oauth2/token", &form).await;
         let error = answer.body["error"].as_str().unwrap_or_default();
-        assert_eq!((answer.status.as_u16(), error), (400, "invalid_grant"), "{uri}: {}", answer.text);
+        assert_eq!(
+            (answer.status.as_u16(), error),
+            (400, "invalid_grant"),
+            "{uri}: {}",
+            answer.text
+        );
         assert!(answer.body.get("access_token").is_none(), "{uri}");
         is_not_repeated(&answer.text, &uri, &uri);
         let token = [("token".to_owned(), uri.clone())];
