@@ -1,14 +1,16 @@
 //! Passwords, and the hashes that are stored of them (SEC-117).
 //!
-//! New hashes are argon2id; bcrypt, scrypt and PBKDF2 are read because migrated users bring them along,
-//! and are replaced at the next login.
+//! New hashes are argon2id; argon2i, argon2d, bcrypt, scrypt and PBKDF2 are read because migrated users
+//! bring them along, and are replaced at the next login. Whoever writes down the hash chooses what it
+//! costs to look at it: so there is a limit to what one is allowed to cost, in memory and in work
+//! (SEC-118).
 
 mod foreign;
 
 use std::fmt;
 use std::str::FromStr;
 
-use argon2::{Argon2, Block, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use unicode_normalization::UnicodeNormalization as _;
@@ -64,7 +66,9 @@ impl fmt::Debug for Password {
 
 /// The text is no hash that we verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a password hash that is supported: argon2id, bcrypt, scrypt or PBKDF2")]
+#[error(
+    "no password hash that is taken: argon2, bcrypt, scrypt or PBKDF2, within the limits of cost"
+)]
 pub struct UnsupportedHash;
 
 /// A stored password hash.
@@ -76,16 +80,21 @@ pub struct PasswordHash {
 
 #[derive(Clone, PartialEq, Eq)]
 enum Scheme {
-    Argon2id { params: Params, salt: Vec<u8>, hash: Vec<u8> },
-    Bcrypt,
+    Argon2 { algorithm: Algorithm, params: Params, salt: Vec<u8>, hash: Vec<u8> },
+    Bcrypt { cost: u32 },
     Foreign(Foreign),
 }
 
-/// Limits on what a stored (perhaps imported) hash may cost us to verify.
+/// Limits on what a stored (perhaps imported) hash may cost us to verify: 256 MiB, and a second or two
+/// of one core.
 const MAX_MEMORY: u32 = 256 * 1024;
 const MAX_TIME: u32 = 32;
 const MAX_LANES: u32 = 16;
+/// Memory times passes: what argon2 has to write, in KiB.
+const MAX_FILLED: u64 = 1024 * 1024;
 const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=15;
+/// The longest text of a hash that is looked at.
+const MAX_TEXT: usize = 512;
 
 impl PasswordHash {
     /// The text as it is stored.
@@ -93,13 +102,36 @@ impl PasswordHash {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// What it costs to compare a password with it.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        match &self.scheme {
+            Scheme::Argon2 { params, .. } => {
+                let memory = params.block_count() as u64 * 1024;
+                Cost { memory, rounds: memory * u64::from(params.t_cost()) / 1024 }
+            }
+            Scheme::Bcrypt { cost } => Cost { memory: 4096, rounds: 1 << cost },
+            Scheme::Foreign(foreign) => foreign.cost(),
+        }
+    }
+}
+
+/// What it costs to compare a password with a stored hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// Bytes
+    pub memory: u64,
+    /// Steps of its scheme: KiB that are filled (argon2), rounds (bcrypt), iterations (PBKDF2), KiB
+    /// that are mixed (scrypt)
+    pub rounds: u64,
 }
 
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match &self.scheme {
-            Scheme::Argon2id { .. } => "argon2id",
-            Scheme::Bcrypt => "bcrypt",
+            Scheme::Argon2 { algorithm, .. } => algorithm.as_str(),
+            Scheme::Bcrypt { .. } => "bcrypt",
             Scheme::Foreign(foreign) => foreign.name(),
         };
         write!(f, "PasswordHash({scheme} …)")
@@ -110,10 +142,12 @@ impl FromStr for PasswordHash {
     type Err = UnsupportedHash;
 
     fn from_str(text: &str) -> Result<Self, UnsupportedHash> {
-        let scheme = if text.starts_with("$2") {
+        let scheme = if text.len() > MAX_TEXT {
+            None
+        } else if text.starts_with("$2") {
             read_bcrypt(text)
         } else if text.starts_with("$argon2") {
-            read_argon2id(text)
+            read_argon2(text)
         } else {
             Foreign::read(text).map(Scheme::Foreign)
         };
@@ -121,15 +155,22 @@ impl FromStr for PasswordHash {
     }
 }
 
-/// `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>`: the PHC string format.
-fn read_argon2id(text: &str) -> Option<Scheme> {
-    let rest = text.strip_prefix("$argon2id$v=19$m=")?;
+/// `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>`: the PHC string format. RFC 9106.
+fn read_argon2(text: &str) -> Option<Scheme> {
+    let (name, rest) = text.strip_prefix('$')?.split_once("$v=19$m=")?;
+    let algorithm = match name {
+        "argon2id" => Algorithm::Argon2id,
+        "argon2i" => Algorithm::Argon2i,
+        "argon2d" => Algorithm::Argon2d,
+        _ => return None,
+    };
     let (costs, rest) = rest.split_once('$')?;
     let (salt, hash) = rest.split_once('$')?;
     let (m, rest) = costs.split_once(",t=")?;
     let (t, p) = rest.split_once(",p=")?;
     let (m, t, p) = (number(m)?, number(t)?, number(p)?);
-    if m > MAX_MEMORY || t > MAX_TIME || p > MAX_LANES {
+    let filled = u64::from(m) * u64::from(t);
+    if m > MAX_MEMORY || t > MAX_TIME || p > MAX_LANES || filled > MAX_FILLED {
         return None;
     }
     let salt = STANDARD_NO_PAD.decode(salt).ok()?;
@@ -138,7 +179,7 @@ fn read_argon2id(text: &str) -> Option<Scheme> {
         return None;
     }
     let params = Params::new(m, t, p, Some(hash.len())).ok()?;
-    Some(Scheme::Argon2id { params, salt, hash })
+    Some(Scheme::Argon2 { algorithm, params, salt, hash })
 }
 
 /// Decimal without sign or leading zero.
@@ -153,13 +194,14 @@ fn read_bcrypt(text: &str) -> Option<Scheme> {
     let (cost, rest) = rest.split_at_checked(2)?;
     let body = rest.strip_prefix('$')?;
     let digits = cost.bytes().all(|byte| byte.is_ascii_digit());
+    let cost = cost.parse().ok()?;
     let alphabet = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'/';
     let fits = digits
-        && BCRYPT_COSTS.contains(&cost.parse().ok()?)
+        && BCRYPT_COSTS.contains(&cost)
         && body.len() == 53
         && body.bytes().all(alphabet)
         && text.parse::<bcrypt::HashParts>().is_ok();
-    fits.then_some(Scheme::Bcrypt)
+    fits.then_some(Scheme::Bcrypt { cost })
 }
 
 /// How costly new hashes are.
@@ -243,20 +285,21 @@ impl Hasher {
         let salt = random::bytes::<SALT>();
         let params = self.params.clone();
         let mut hash = Zeroizing::new([0; HASH]);
-        self.compute(&params, password, &salt, &mut *hash).expect("the parameters were checked");
+        let done = self.compute(Algorithm::Argon2id, &params, password, &salt, &mut *hash);
+        done.expect("the parameters were checked");
         phc(&params, &salt, &*hash)
     }
 
     /// Whether `stored` was made of `password`.
     pub fn verify(&mut self, password: &Password, stored: &PasswordHash) -> bool {
         match &stored.scheme {
-            Scheme::Argon2id { params, salt, hash } => {
+            Scheme::Argon2 { algorithm, params, salt, hash } => {
                 let mut computed = Zeroizing::new(vec![0; hash.len()]);
-                let done = self.compute(params, password, salt, &mut computed).is_ok();
-                done && ct_eq(&computed, hash)
+                let done = self.compute(*algorithm, params, password, salt, &mut computed);
+                done.is_ok() && ct_eq(&computed, hash)
             }
             // bcrypt looks at 72 bytes only; two long passwords would be one (SEC-117).
-            Scheme::Bcrypt => {
+            Scheme::Bcrypt { .. } => {
                 password.0.len() <= BCRYPT_BYTES
                     && bcrypt::verify(password.0.as_bytes(), &stored.text).unwrap_or(false)
             }
@@ -276,23 +319,24 @@ impl Hasher {
     /// less costly than what is made now.
     pub fn needs_rehash(&self, stored: &PasswordHash) -> bool {
         match &stored.scheme {
-            Scheme::Argon2id { params, .. } => {
+            Scheme::Argon2 { algorithm: Algorithm::Argon2id, params, .. } => {
                 params.m_cost() < self.params.m_cost()
                     || params.t_cost() < self.params.t_cost()
                     || params.p_cost() != self.params.p_cost()
             }
-            Scheme::Bcrypt | Scheme::Foreign(_) => true,
+            Scheme::Argon2 { .. } | Scheme::Bcrypt { .. } | Scheme::Foreign(_) => true,
         }
     }
 
     fn compute(
         &mut self,
+        algorithm: Algorithm,
         params: &Params,
         password: &Password,
         salt: &[u8],
         hash: &mut [u8],
     ) -> Result<(), argon2::Error> {
-        let argon2 = Argon2::new(argon2::Algorithm::Argon2id, Version::V0x13, params.clone());
+        let argon2 = Argon2::new(algorithm, Version::V0x13, params.clone());
         let (blocks, ours) = (params.block_count(), self.params.block_count());
         if blocks <= ours {
             if self.is_resting() {
@@ -331,8 +375,12 @@ fn phc(params: &Params, salt: &[u8], hash: &[u8]) -> PasswordHash {
         STANDARD_NO_PAD.encode(salt),
         STANDARD_NO_PAD.encode(hash)
     );
-    let scheme =
-        Scheme::Argon2id { params: params.clone(), salt: salt.to_vec(), hash: hash.to_vec() };
+    let scheme = Scheme::Argon2 {
+        algorithm: Algorithm::Argon2id,
+        params: params.clone(),
+        salt: salt.to_vec(),
+        hash: hash.to_vec(),
+    };
     PasswordHash { text, scheme }
 }
 

@@ -11,11 +11,15 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
+use super::Cost;
 use crate::ct_eq;
 
-/// Limits on what a stored hash may cost us to verify.
-const MAX_ITERATIONS: u32 = 3_000_000;
+/// Limits on what a stored hash may cost us to verify, whatever combination of parameters it comes
+/// with: the iterations of all blocks of PBKDF2, the memory of scrypt, and what scrypt mixes in all.
+const MAX_ITERATIONS: u64 = 3_000_000;
 const MAX_SCRYPT_BYTES: u64 = 256 * 1024 * 1024;
+const MAX_SCRYPT_MIXED: u64 = 512 * 1024 * 1024;
+const MAX_SCRYPT_INPUT: u64 = 1024 * 1024;
 const MAX_LANES: u32 = 16;
 const LENGTHS: std::ops::RangeInclusive<usize> = 16..=64;
 
@@ -42,12 +46,46 @@ pub(super) enum Digest {
     Sha512,
 }
 
+impl Digest {
+    /// How many bytes one block of PBKDF2 gives.
+    const fn length(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+            Self::Sha512 => 64,
+        }
+    }
+}
+
 /// The costs of scrypt.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Scrypt {
     log_n: u8,
     r: u32,
     p: u32,
+}
+
+impl Scrypt {
+    /// Reads the costs; `None` when they are above the limits. RFC 7914 §2.
+    fn within_limits(log_n: u32, r: u32, p: u32) -> Option<Self> {
+        let read = Self { log_n: u8::try_from(log_n).ok()?, r, p };
+        let fits = (1..32).contains(&log_n)
+            && (1..=MAX_LANES).contains(&p)
+            && (1..=MAX_SCRYPT_BYTES).contains(&read.table()?)
+            && read.table()?.checked_mul(p.into())? <= MAX_SCRYPT_MIXED
+            && read.input()? <= MAX_SCRYPT_INPUT;
+        fits.then_some(read)
+    }
+
+    /// 128 · N · r: the table, in bytes.
+    fn table(self) -> Option<u64> {
+        1_u64.checked_shl(self.log_n.into())?.checked_mul(128)?.checked_mul(self.r.into())
+    }
+
+    /// 128 · r · p: what is stretched first, in bytes. A small N does not make it small.
+    fn input(self) -> Option<u64> {
+        128_u64.checked_mul(self.r.into())?.checked_mul(self.p.into())
+    }
 }
 
 impl Foreign {
@@ -64,6 +102,21 @@ impl Foreign {
         match self {
             Self::Pbkdf2 { .. } => "pbkdf2",
             Self::Scrypt { .. } => "scrypt",
+        }
+    }
+
+    /// What a comparison costs.
+    pub(super) fn cost(&self) -> Cost {
+        match self {
+            Self::Pbkdf2 { digest, iterations, hash, .. } => Cost {
+                memory: 1024,
+                rounds: u64::from(iterations.get()) * hash.len().div_ceil(digest.length()) as u64,
+            },
+            Self::Scrypt { params, .. } => {
+                // Both were computed when it was read.
+                let (table, input) = (params.table().unwrap_or(0), params.input().unwrap_or(0));
+                Cost { memory: table + input, rounds: table * u64::from(params.p) / 1024 }
+            }
         }
     }
 
@@ -135,20 +188,17 @@ fn read_django(text: &str) -> Option<Foreign> {
 }
 
 fn pbkdf2_of(digest: Digest, iterations: &str, salt: Vec<u8>, hash: Vec<u8>) -> Option<Foreign> {
-    let iterations = NonZeroU32::new(number(iterations).filter(|n| *n <= MAX_ITERATIONS)?)?;
-    let fits = LENGTHS.contains(&hash.len()) && (4..=128).contains(&salt.len());
+    let iterations = NonZeroU32::new(number(iterations)?)?;
+    let blocks = hash.len().div_ceil(digest.length()) as u64;
+    let fits = LENGTHS.contains(&hash.len())
+        && (4..=128).contains(&salt.len())
+        && u64::from(iterations.get()) * blocks <= MAX_ITERATIONS;
     fits.then_some(Foreign::Pbkdf2 { digest, iterations, salt, hash })
 }
 
 fn scrypt_of(log_n: u32, r: &str, p: &str, salt: Vec<u8>, hash: Vec<u8>) -> Option<Foreign> {
-    let (r, p) = (number(r)?, number(p)?);
-    let bytes = 1_u64.checked_shl(log_n).filter(|_| log_n < 32)?.checked_mul(128)?;
-    let bytes = bytes.checked_mul(u64::from(r))?;
-    let fits = (1..=MAX_SCRYPT_BYTES).contains(&bytes)
-        && (1..=MAX_LANES).contains(&p)
-        && LENGTHS.contains(&hash.len())
-        && (4..=128).contains(&salt.len());
-    let params = Scrypt { log_n: u8::try_from(log_n).ok()?, r, p };
+    let params = Scrypt::within_limits(log_n, number(r)?, number(p)?)?;
+    let fits = LENGTHS.contains(&hash.len()) && (4..=128).contains(&salt.len());
     fits.then_some(Foreign::Scrypt { params, salt, hash })
 }
 

@@ -1,6 +1,7 @@
 //! Passwords: both schemes, their limits, and what is replaced.
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
 
 use super::*;
 
@@ -112,11 +113,14 @@ fn what_is_no_hash_or_too_costly_is_not_read() {
     let table = [
         ("clear text", "password".to_owned()),
         ("empty", String::new()),
-        ("argon2i", argon2("$argon2i$v=19$m=65536,t=2,p=1")),
-        ("argon2d", argon2("$argon2d$v=19$m=65536,t=2,p=1")),
+        ("argon2 of no kind", argon2("$argon2$v=19$m=65536,t=2,p=1")),
+        ("argon2 of another kind", argon2("$argon2ds$v=19$m=65536,t=2,p=1")),
         ("old version", argon2("$argon2id$v=16$m=65536,t=2,p=1")),
         ("a gigabyte", argon2("$argon2id$v=19$m=1048576,t=2,p=1")),
         ("a year", argon2("$argon2id$v=19$m=65536,t=4294967295,p=1")),
+        ("all the memory, and often", argon2("$argon2id$v=19$m=262144,t=5,p=1")),
+        ("more lanes than there are", argon2("$argon2id$v=19$m=65536,t=2,p=17")),
+        ("longer than hashes are", argon2(&format!("$argon2id$v=19$m=65536,t=2,p=1,data={}", "A".repeat(512)))),
         ("leading zero", argon2("$argon2id$v=19$m=065536,t=2,p=1")),
         ("sign", argon2("$argon2id$v=19$m=+65536,t=2,p=1")),
         ("another order", argon2("$argon2id$v=19$t=2,m=65536,p=1")),
@@ -146,6 +150,56 @@ fn sec_189_neither_password_nor_hash_is_printed() {
     assert_eq!(format!("{secret:?} {stored:?}"), "Password(…) PasswordHash(argon2id …)");
 }
 
+/// Numbers as costs come: small ones, those about a limit, and any.
+fn number_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        (0_u32..40).prop_map(|n| n.to_string()),
+        (0_u32..32, 0_u32..3)
+            .prop_map(|(bits, off)| (1_u64 << bits).abs_diff(off.into()).to_string()),
+        any::<u64>().prop_map(|n| n.to_string()),
+        "[-+ 0-9a-f]{0,12}",
+    ]
+}
+
+/// Texts that look much like hashes, with costs of every size.
+fn nearly_a_hash() -> impl Strategy<Value = String> {
+    let scheme = prop_oneof![
+        Just("$argon2id$v=19$m=A,t=B,p=C$S$H"),
+        Just("$argon2i$v=19$m=A,t=B,p=C$S$H"),
+        Just("$argon2d$v=19$m=A,t=B,p=C$S$H"),
+        Just("$2b$A$aaaaaaaaaaaaaaaaaaaaaOaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+        Just("$pbkdf2-sha256$i=A,l=32$S$H"),
+        Just("$pbkdf2-sha512$A$S$H"),
+        Just("$pbkdf2$A$S$H"),
+        Just("pbkdf2_sha256$A$S$H"),
+        Just("$scrypt$ln=A,r=B,p=C$S$H"),
+        Just("scrypt$A$S$B$C$H"),
+    ];
+    let bytes = || {
+        let encoded = |bytes: Vec<u8>| STANDARD_NO_PAD.encode(bytes);
+        prop_oneof![
+            3 => proptest::collection::vec(any::<u8>(), 8..70).prop_map(encoded),
+            1 => "[A-Za-z0-9+/]{0,90}={0,2}",
+        ]
+    };
+    (scheme, [number_text(), number_text(), number_text()], bytes(), bytes()).prop_map(
+        |(scheme, [a, b, c], salt, hash)| {
+            let mut text = String::new();
+            for part in scheme.chars() {
+                match part {
+                    'A' => text.push_str(&a),
+                    'B' => text.push_str(&b),
+                    'C' => text.push_str(&c),
+                    'S' => text.push_str(&salt),
+                    'H' => text.push_str(&hash),
+                    other => text.push(other),
+                }
+            }
+            text
+        },
+    )
+}
+
 proptest! {
     #[test]
     fn no_text_panics_and_what_is_read_is_kept(text in "\\$(2[aby]|argon2id)\\$.{0,90}|.{0,90}") {
@@ -153,6 +207,39 @@ proptest! {
             prop_assert_eq!(hash.as_str(), text);
         }
     }
+
+    #[test]
+    fn sec_118_no_hash_that_is_read_costs_more_than_it_may(text in nearly_a_hash()) {
+        if let Ok(hash) = text.parse::<PasswordHash>() {
+            let Cost { memory, rounds } = hash.cost();
+            prop_assert!(memory <= 257 * 1024 * 1024, "{memory} bytes");
+            prop_assert!(rounds <= 3_000_000, "{rounds} rounds");
+            prop_assert_eq!(hash.as_str(), text);
+        }
+    }
+
+    #[test]
+    fn a_cheap_hash_that_is_read_can_be_compared_with(text in nearly_a_hash()) {
+        if let Ok(hash) = text.parse::<PasswordHash>() {
+            let Cost { memory, rounds } = hash.cost();
+            if memory <= 1 << 20 && rounds <= 1 << 12 {
+                prop_assert!(!Hasher::cheap_for_tests().verify(&password("password"), &hash));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_strategy_of_the_properties_makes_hashes_of_every_kind() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut read = std::collections::BTreeSet::new();
+    for _ in 0..10_000 {
+        let text = nearly_a_hash().new_tree(&mut runner).unwrap().current();
+        if let Ok(hash) = text.parse::<PasswordHash>() {
+            read.insert(format!("{hash:?}"));
+        }
+    }
+    assert_eq!(read.len(), 6, "{read:?}");
 }
 
 #[test]
@@ -166,11 +253,17 @@ fn sec_118_a_hasher_holds_memory_only_between_its_first_hash_and_its_rest() {
     assert!(hasher.verify(&Password::new("secret").unwrap(), &stored));
 }
 
-/// Made by Python's `hashlib`, written as the PHC string format, passlib and Django do.
+/// Made by Python's `hashlib`, `argon2-cffi`, passlib and Django.
 #[test]
 fn sec_117_hashes_of_other_systems_verify_and_are_replaced() {
     let mut hasher = Hasher::cheap_for_tests();
     for text in [
+        "$argon2id$v=19$m=64,t=2,p=2$c2FsdHNhbHRzYWx0MTIzNA$eI3Ualp6+YCaP6nooROniuhen6J38T/0+iuCAEJ9uRQ",
+        "$argon2i$v=19$m=64,t=2,p=2$c2FsdHNhbHRzYWx0MTIzNA$1AJvlfYlrm0ZNHQOes77gZuAIc+zFWoq8tHJ2gP3+08",
+        "$argon2d$v=19$m=64,t=2,p=2$c2FsdHNhbHRzYWx0MTIzNA$zL+f9VohSyvqefiwA1FahuUWmdY+xqwFQt3kwx0yNEA",
+        "$pbkdf2-sha256$1000$yNk7Z.y9t7b2fg/hXEtpjQ$luEi0vfs87yNrHsEpKGTGSEPKfu4N8IBL3Xfwu8YGa8",
+        "pbkdf2_sha256$1000$somesalt22charsABCDEFG$Yamq3WOASCsS5fI8sRRXmb6r+TSjTB37n81at7WnMJ8=",
+        "scrypt$1024$somesalt$8$5$fRQmmR4c6NGGc2Q+sgSm3EhF1dSWxc0CZkbwKzQ/Q5a96jgvxO+TcOgvKszVYpnIg2so0Yb9AvSPM8qYrKrKBw==",
         "$pbkdf2-sha256$i=1000,l=32$c2FsdHNhbHRzYWx0MTIzNA$Gv1ppJ66rBGZ4SMZjQl10XY734zFaJuHAY10Xd6pb+U",
         "$pbkdf2-sha512$1000$c2FsdHNhbHRzYWx0MTIzNA$jO1VfTTb6vUnXy3vwC1nAOIc7ZOal5/ChCzzH3WNpDMn0zsYpLn/iACzP91yo8s416cQM2K9DDdbvYtu3Pwwtw",
         "$pbkdf2$1000$c2FsdHNhbHRzYWx0MTIzNA$R1k4MvONNR3wAUqq0wvjbHBLmKc",
@@ -200,6 +293,14 @@ fn hashes_that_would_cost_too_much_or_prove_too_little_are_not_taken() {
         format!("$scrypt$ln=64,r=8,p=1${salt}${hash}"),
         format!("$scrypt$ln=10,r=0,p=1${salt}${hash}"),
         format!("$scrypt$ln=10,r=8,p=17${salt}${hash}"),
+        format!("$scrypt$ln=0,r=8,p=1${salt}${hash}"),
+        format!("$scrypt$ln=18,r=8,p=3${salt}${hash}"),
+        // Little to mix and two gigabytes to begin with: 128 · r · p.
+        format!("$scrypt$ln=1,r=1000000,p=16${salt}${hash}"),
+        format!("$scrypt$ln=1,r=4294967295,p=16${salt}${hash}"),
+        // Every block of the result costs all iterations again.
+        format!("$pbkdf2$i=1000000,l=64${salt}${hash}${hash}"),
+        format!("$pbkdf2$i=1600000${salt}${hash}"),
         format!("scrypt$1000$somesalt$8$1${hash}"),
         format!("pbkdf2_sha256$1000$somesalt${hash}$more"),
     ] {
