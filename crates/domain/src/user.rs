@@ -113,7 +113,8 @@ pub struct Address {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoredPassword {
-    /// PHC string (argon2id) or modular crypt (bcrypt); never leaves the server
+    /// PHC string or modular crypt, as `grantor_crypto::password::PasswordHash` reads it; never leaves
+    /// the server
     pub hash: String,
     /// When it was set
     pub created: Timestamp,

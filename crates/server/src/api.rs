@@ -14,6 +14,7 @@
 //! that the essentials dialect and `grantor apply` meet.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+use serde_json::{Map, Value};
 use utoipa::openapi::OpenApi;
 
 use crate::routes::Routes;
@@ -54,6 +55,7 @@ pub(crate) use me::described;
 pub use problem::{FieldError, Problem};
 
 use description::Api;
+use resource::Resource as _;
 
 /// What every path of the API begins with.
 pub const BASE: &str = "/api/v1";
@@ -72,6 +74,29 @@ pub fn routes() -> Routes {
 /// The description of the API in OpenAPI 3.1.
 pub fn openapi() -> OpenApi {
     everything().into_openapi()
+}
+
+/// The body of a thing in the form in which the API writes it again, by which two of them can be
+/// compared: defaults are there, and whatever can be written in several ways is in one. `path` is that
+/// of its kind, such as `clients`; `None` is that there is no such kind. What is only written is three
+/// dots.
+///
+/// # Errors
+/// What the API would answer to a body that it cannot read.
+pub fn normal_body(path: &str, body: Map<String, Value>) -> Option<Result<Value, Problem>> {
+    let normal = match path {
+        tenants::Tenants::PATH => body::normal::<tenants::Body>,
+        realms::Realms::PATH => body::normal::<realms::Body>,
+        users::Users::PATH => body::normal::<users::Body>,
+        groups::Groups::PATH => body::normal::<groups::Body>,
+        applications::Applications::PATH => body::normal::<applications::Body>,
+        Clients::PATH => body::normal::<clients::Body>,
+        resource_types::ResourceTypes::PATH => body::normal::<resource_types::Body>,
+        scopes::CatalogueScopes::PATH => body::normal::<scopes::Body>,
+        assignments::Assignments::PATH => body::normal::<assignments::Body>,
+        _ => return None,
+    };
+    Some(normal(body))
 }
 
 fn everything() -> Api {

@@ -1,5 +1,7 @@
 //! Users, groups, applications, and what is assigned to them.
 
+use grantor_crypto::password::PasswordHash;
+
 use super::form::{NAME, is_email};
 use super::{Entry, Flaw, Flaws, Known, MAX_LIST, MAX_MEMBERS, Reason, Want};
 use crate::application::Application;
@@ -38,11 +40,11 @@ impl Entry for User {
         }
         flaws.list("/passwords", &self.passwords, 10);
         for (at, password) in self.passwords.iter().enumerate() {
-            let known_kind = ["$argon2id$", "$2a$", "$2b$", "$2y$"]
-                .iter()
-                .any(|prefix| password.hash.starts_with(prefix));
-            let reason = Reason::Form("an argon2id or bcrypt hash");
-            flaws.demand(known_kind, &format!("/passwords/{at}/hash"), reason);
+            let readable = password.hash.parse::<PasswordHash>().is_ok();
+            let reason = Reason::Form(
+                "a hash of argon2, bcrypt, scrypt or PBKDF2, within the limits of cost",
+            );
+            flaws.demand(readable, &format!("/passwords/{at}/hash"), reason);
         }
         flaws.done()
     }

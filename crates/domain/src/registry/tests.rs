@@ -151,6 +151,9 @@ fn what_is_wrong_with_a_realm() {
 
 #[test]
 fn what_is_wrong_with_a_user() {
+    const ARGON2ID: &str = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$\
+                            CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+    const BCRYPT: &str = "$2b$10$zVHmKQtGGQob.b/Nc7l9NO8UlrYcW05FiuCj/SxsFO/ZtiN9.mNzy";
     let hash =
         |text: &str| StoredPassword { hash: text.into(), created: now(), created_by: "x".into() };
     let email = |text: &'static str| move |u: &mut User| u.email = Some(text.to_owned());
@@ -166,11 +169,13 @@ fn what_is_wrong_with_a_user() {
         ("SEC-184 e-mail",      &email("a@"),                                           &["/email"]),
         ("SEC-184 e-mail",      &email("a@c.example\r\nBcc: x"),                        &["/email"]),
         ("hashes only",         &|u| u.passwords = vec![hash("secret")],                &["/passwords/0/hash"]),
+        ("whole hashes only",   &|u| u.passwords[0] = hash("$2b$10$…"),                 &["/passwords/0/hash"]),
+        ("SEC-118 cheap enough",&|u| u.passwords[1] = hash(&BCRYPT.replace("$10$", "$31$")), &["/passwords/1/hash"]),
     ];
     let right = User {
         application: Some(application_id("shop")),
         email: Some("jane.doe+shop@mail.example".to_owned()),
-        passwords: vec![hash("$argon2id$v=19$…"), hash("$2b$10$…")],
+        passwords: [ARGON2ID, BCRYPT].map(hash).to_vec(),
         ..user(1, "services", "jane")
     };
     check_table(&right, table);

@@ -87,7 +87,7 @@ impl Resource for Applications {
         Ok(Application { tenant, id, team, name, subtitle, active, service_user })
     }
 
-    fn replace(before: &Application, body: Body) -> Result<Application, Problem> {
+    fn replace(before: &Application, body: Body, _: &Caller) -> Result<Application, Problem> {
         let (tenant, id) = (before.tenant.clone(), before.id.clone());
         let Body { team, name, subtitle, active, service_user } = body;
         Ok(Application { tenant, id, team, name, subtitle, active, service_user })

@@ -125,7 +125,7 @@ impl Resource for Assignments {
         })
     }
 
-    fn replace(before: &Assignment, body: Body) -> Result<Assignment, Problem> {
+    fn replace(before: &Assignment, body: Body, _: &Caller) -> Result<Assignment, Problem> {
         if body.principal != before.principal {
             return Err(Problem::field("/principal", "cannot be changed"));
         }

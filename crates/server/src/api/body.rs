@@ -80,6 +80,15 @@ impl JsonBody {
     }
 }
 
+/// The form in which the API writes this body again: every member is there. An error is what the API
+/// would answer to it.
+pub(super) fn normal<T: DeserializeOwned + Serialize>(
+    body: Map<String, Value>,
+) -> Result<Value, Problem> {
+    let body: T = JsonBody(body).read()?;
+    Ok(serde_json::to_value(&body).expect("bodies have string keys only"))
+}
+
 /// The JSON pointer of a path.
 fn pointer_of(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;

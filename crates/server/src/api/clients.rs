@@ -236,7 +236,7 @@ impl Resource for Clients {
         Ok(written(Client::new(tenant, id, body.auth_method), body))
     }
 
-    fn replace(before: &Client, body: Body) -> Result<Client, Problem> {
+    fn replace(before: &Client, body: Body, _: &Caller) -> Result<Client, Problem> {
         // A secret does not outlive the method that used it.
         let kept = takes_secret(body.auth_method);
         let secrets = if kept { before.secrets.clone() } else { Vec::new() };

@@ -153,6 +153,10 @@ impl Api {
         let Some(parts) = self.schemas[name].get("allOf").and_then(Value::as_array) else { return };
         let mut whole = self.merged(parts);
         whole.remove("additionalProperties");
+        // What is only written is no member of what is shown.
+        if let Some(Value::Object(members)) = whole.get_mut("properties") {
+            members.retain(|_, member| member["writeOnly"] != json!(true));
+        }
         if let Some(text) = self.schemas[name].get("description") {
             whole.insert("description".to_owned(), text.clone());
         }

@@ -77,7 +77,7 @@ impl Resource for Groups {
         Ok(Group { tenant, id: new_id(caller.context.now), name, description, members })
     }
 
-    fn replace(before: &Group, body: Body) -> Result<Group, Problem> {
+    fn replace(before: &Group, body: Body, _: &Caller) -> Result<Group, Problem> {
         let Body { name, description, members } = body;
         Ok(Group { tenant: before.tenant.clone(), id: before.id, name, description, members })
     }

@@ -129,6 +129,11 @@ impl Problem {
         self
     }
 
+    /// The fields that are wrong.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
     /// The rules that were broken, for dialects that say it in their own words.
     pub(crate) fn broken(&self) -> &[Flaw] {
         &self.flaws

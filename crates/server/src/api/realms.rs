@@ -87,7 +87,7 @@ impl Resource for Realms {
         Ok(written(tenant, name, body))
     }
 
-    fn replace(before: &Realm, body: Body) -> Result<Realm, Problem> {
+    fn replace(before: &Realm, body: Body, _: &Caller) -> Result<Realm, Problem> {
         Ok(written(before.tenant.clone(), before.name.clone(), body))
     }
 

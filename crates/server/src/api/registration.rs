@@ -95,7 +95,7 @@ async fn post(
             also::<UserWrite>(&app, caller)?;
             let (user, password) = service_user(&app, caller, &application, part).await?;
             application.service_user = Some(user.id);
-            made.service_user_password = Some(password);
+            made.service_user_password = password;
             Some(user)
         }
     };
@@ -125,22 +125,26 @@ fn also<P: Permission>(app: &App, caller: &Caller) -> Result<(), Problem> {
     Err(Problem::insufficient_scope(P::SCOPE))
 }
 
+/// With a password, unless it brings the hash of one along.
 async fn service_user(
     app: &App,
     caller: &Caller,
     application: &Application,
     mut part: Map<String, Value>,
-) -> Result<(User, String), Problem> {
+) -> Result<(User, Option<String>), Problem> {
     part.insert("application".to_owned(), json!(application.id));
     let body = JsonBody::of(part).read().map_err(|problem| problem.under(SERVICE_USER))?;
     let mut user = Users::create("", body, caller)?;
+    if !user.passwords.is_empty() {
+        return Ok((user, None));
+    }
     let password = BearerSecret::mint(SecretKind::ServicePassword).reveal();
     user.passwords.push(StoredPassword {
         hash: users::hash(app, &password).await?,
         created: caller.context.now,
         created_by: caller.actor.clone(),
     });
-    Ok((user, password))
+    Ok((user, Some(password)))
 }
 
 fn first_client(

@@ -64,7 +64,11 @@ pub(crate) trait Resource: Send + Sync + Sized + 'static {
     fn create(key: &str, body: Self::Body, caller: &Caller) -> Result<Self::Entity, Problem>;
 
     /// The same one, with another body.
-    fn replace(before: &Self::Entity, body: Self::Body) -> Result<Self::Entity, Problem>;
+    fn replace(
+        before: &Self::Entity,
+        body: Self::Body,
+        caller: &Caller,
+    ) -> Result<Self::Entity, Problem>;
 
     /// Whether it belongs to the server: nobody changes what permissions mean (SEC-162).
     fn is_built_in(_: &Self::Entity) -> bool {
@@ -203,7 +207,7 @@ pub(crate) async fn put<R: Resource>(
 ) -> Result<Response<Body>, Problem> {
     let expected = Precondition::required(&headers)?;
     let body: R::Body = body.read()?;
-    let rule = |before: &R::Entity| R::replace(before, body.clone());
+    let rule = |before: &R::Entity| R::replace(before, body.clone(), &permit.caller);
     let key = R::at(&permit.caller.context.tenant.tenant.name, &id);
     let key = key.ok_or_else(Problem::not_found)?;
     let kind = format!("{}.changed", R::NAME);

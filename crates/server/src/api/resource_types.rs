@@ -73,7 +73,7 @@ impl Resource for ResourceTypes {
         Ok(ResourceType { tenant, id, name, description, owners, audience })
     }
 
-    fn replace(before: &ResourceType, body: Body) -> Result<ResourceType, Problem> {
+    fn replace(before: &ResourceType, body: Body, _: &Caller) -> Result<ResourceType, Problem> {
         let (tenant, id) = (before.tenant.clone(), before.id.clone());
         let Body { name, description, owners, audience } = body;
         Ok(ResourceType { tenant, id, name, description, owners, audience })

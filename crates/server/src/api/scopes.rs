@@ -126,7 +126,7 @@ impl Resource for CatalogueScopes {
         Ok(written(caller.context.tenant.tenant.name.clone(), token, body))
     }
 
-    fn replace(before: &Scope, body: Body) -> Result<Scope, Problem> {
+    fn replace(before: &Scope, body: Body, _: &Caller) -> Result<Scope, Problem> {
         if body.resource_type != before.resource_type {
             return Err(Problem::field("/resource_type", "cannot be changed"));
         }

@@ -88,7 +88,7 @@ impl Resource for Tenants {
         Ok(Tenant { name, issuer, hosts, enabled, settings })
     }
 
-    fn replace(before: &Tenant, body: Body) -> Result<Tenant, Problem> {
+    fn replace(before: &Tenant, body: Body, _: &Caller) -> Result<Tenant, Problem> {
         let Body { issuer, hosts, enabled, settings } = body;
         Ok(Tenant { name: before.name.clone(), issuer, hosts, enabled, settings })
     }

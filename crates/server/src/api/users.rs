@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::http::{Method, Response, StatusCode};
-use grantor_crypto::password::Password;
+use grantor_crypto::password::{Password, PasswordHash};
 use grantor_crypto::secret::{BearerSecret, SecretKind};
 use grantor_domain::application::Application;
 use grantor_domain::document::{DocumentKey, Kind};
@@ -13,7 +13,8 @@ use grantor_oauth_types::id::UserId;
 use grantor_oauth_types::name::{ApplicationId, RealmName, TenantName, UserName};
 use grantor_oauth_types::scope::ScopeToken;
 use grantor_store::Documents as _;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::body::{JsonBody, Precondition};
@@ -62,6 +63,29 @@ pub(crate) struct Body {
     #[serde(default)]
     #[schema(value_type = PersonShape, required = false)]
     person: Person,
+    /// The hash of the password, from the system that the user comes from: argon2, bcrypt, scrypt or
+    /// PBKDF2, as PHC string, modular crypt or as Django writes it. It takes the place of every
+    /// password that works; without it they stay. Never shown
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, write_only)]
+    password_hash: Option<NewHash>,
+}
+
+/// A hash that comes in. It does not go out: to whoever writes it, it is three dots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NewHash(PasswordHash);
+
+impl<'de> Deserialize<'de> for NewHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl Serialize for NewHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("…")
+    }
 }
 
 fn yes() -> bool {
@@ -137,6 +161,7 @@ impl Resource for Users {
                 email: user.email.clone(),
                 email_verified: user.email_verified,
                 person: user.person.clone(),
+                password_hash: None,
             },
             passwords: user.passwords.iter().map(shown).collect(),
         }
@@ -144,21 +169,25 @@ impl Resource for Users {
 
     fn create(_: &str, body: Body, caller: &Caller) -> Result<User, Problem> {
         let tenant = caller.context.tenant.tenant.name.clone();
-        Ok(written(tenant, new_id(caller.context.now), Vec::new(), body))
+        let passwords = imported(&[], &body, caller);
+        Ok(written(tenant, new_id(caller.context.now), passwords, body))
     }
 
-    fn replace(before: &User, body: Body) -> Result<User, Problem> {
+    fn replace(before: &User, body: Body, caller: &Caller) -> Result<User, Problem> {
         if body.realm != before.realm {
             return Err(Problem::field("/realm", "cannot be changed"));
         }
-        Ok(written(before.tenant.clone(), before.id, before.passwords.clone(), body))
+        let passwords = imported(&before.passwords, &body, caller);
+        Ok(written(before.tenant.clone(), before.id, passwords, body))
     }
 
     async fn power(app: &App, user: &User) -> Result<Vec<ScopeToken>, Problem> {
         power::of_user(app, &user.tenant, user.id).await
     }
 
-    /// SEC-131. A token of the STUPS profile knows the user by name: with the name it goes too.
+    /// SEC-131. A token of the STUPS profile knows the user by name: with the name it goes too. When
+    /// no password that worked does any more, what was given for it ends; the first one of a user
+    /// takes the place of none.
     async fn consequences(
         _: &App,
         caller: &Caller,
@@ -166,7 +195,12 @@ impl Resource for Users {
         after: Option<&User>,
     ) -> Result<Consequences, Problem> {
         let mut then = Consequences::default();
-        let goes_on = after.is_some_and(|after| after.enabled && after.name == before.name);
+        let known = |after: &User| {
+            let kept = |old: &StoredPassword| after.passwords.contains(old);
+            before.passwords.is_empty() || before.passwords.iter().any(kept)
+        };
+        let goes_on =
+            after.is_some_and(|after| after.enabled && after.name == before.name && known(after));
         if !goes_on {
             then.end_user(&caller.context, before);
         }
@@ -195,6 +229,20 @@ pub(super) async fn left_by(app: &App, user: &User) -> Result<Hanging, Problem> 
         memberships: Some((MemberRef::User(user.id), groups)),
         ..Hanging::default()
     })
+}
+
+/// The passwords of a user whose body may bring a hash along. The one that is there already is no
+/// other one.
+fn imported(before: &[StoredPassword], body: &Body, caller: &Caller) -> Vec<StoredPassword> {
+    let Some(NewHash(hash)) = &body.password_hash else { return before.to_vec() };
+    if before.iter().any(|stored| stored.hash == hash.as_str()) {
+        return before.to_vec();
+    }
+    vec![StoredPassword {
+        hash: hash.as_str().to_owned(),
+        created: caller.context.now,
+        created_by: caller.actor.clone(),
+    }]
 }
 
 fn written(tenant: TenantName, id: UserId, passwords: Vec<StoredPassword>, body: Body) -> User {
@@ -273,12 +321,7 @@ async fn set_password(
         key: &key,
         expected: &Precondition::Any,
         kind: "user.password_set",
-        more: &|before: &User, then: &mut Consequences| {
-            // The first password of a user takes the place of none: there is nothing to end.
-            if !keep_previous && !before.passwords.is_empty() {
-                then.end_user(&caller.context, before);
-            }
-        },
+        more: &|_, _| {},
     };
     write::change::<Users>(&app, caller, change, set).await?;
     Ok(match made {

@@ -9,6 +9,7 @@ mod crowds;
 mod discovery;
 mod endings;
 mod essentials;
+mod foreign_hashes;
 mod logout;
 mod management;
 mod mutual_tls;

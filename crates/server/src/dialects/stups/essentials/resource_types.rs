@@ -90,7 +90,7 @@ async fn write(id: &str, call: &Call) -> Result<(), Refusal> {
     let rule = |before: &ResourceType| {
         // essentials knows no audience: it stays what it is.
         let audience = before.audience.clone();
-        ResourceTypes::replace(before, Written { audience, ..body.clone() })
+        ResourceTypes::replace(before, Written { audience, ..body.clone() }, &caller)
     };
     let done = write::change::<ResourceTypes>(&call.app, &caller, change, rule).await;
     done.map(|_| ()).map_err(refused)

@@ -111,8 +111,9 @@ async fn write(id: &str, scope: &str, call: &Call) -> Result<(), Refusal> {
         kind: "scope.changed",
         more: &|_, _| {},
     };
-    let rule =
-        |before: &Scope| CatalogueScopes::replace(before, body(&attributed, &of, Some(before)));
+    let rule = |before: &Scope| {
+        CatalogueScopes::replace(before, body(&attributed, &of, Some(before)), &caller)
+    };
     let done = write::change::<CatalogueScopes>(&call.app, &caller, change, rule).await;
     done.map(|_| ()).map_err(refused)
 }
