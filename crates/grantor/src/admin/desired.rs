@@ -1,10 +1,9 @@
 //! Configuration as code: what the files want.
 //!
 //! A file is YAML or TOML with a list for each kind; an entry has the members of the REST API. More
-//! than one file, or a folder of them, is read as one. A user is named `realm/name` and a group by
-//! its name where the API wants an id.
+//! than one file, or a folder of them, is read as one. Where the API wants an id, a name does.
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
@@ -12,10 +11,34 @@ use serde_json::{Map, Value};
 
 use super::kinds::{KINDS, Kind};
 
-/// What is wanted, by kind name.
+/// What is wanted, in the order of the files.
 #[derive(Debug, Default)]
 pub(crate) struct Desired {
-    things: BTreeMap<&'static str, Vec<Map<String, Value>>>,
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// One thing that is wanted.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) kind: Kind,
+    pub(crate) place: Place,
+    pub(crate) members: Map<String, Value>,
+}
+
+/// Where an entry is.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    file: PathBuf,
+    list: &'static str,
+    number: usize,
+    label: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, list, number, label } = self;
+        write!(f, "{}: {list}[{number}] ({label})", file.display())
+    }
 }
 
 impl Desired {
@@ -26,22 +49,26 @@ impl Desired {
             for file in files(path)? {
                 let about = || format!("in {}", file.display());
                 let document = parse(&file).with_context(about)?;
-                desired.take(document).with_context(about)?;
+                desired.take(&file, document).with_context(about)?;
             }
         }
         Ok(desired)
     }
 
-    /// The wanted things of a kind.
-    pub(crate) fn of(&self, kind: Kind) -> &[Map<String, Value>] {
-        self.things.get(kind.name).map_or(&[], Vec::as_slice)
+    /// Whether the files speak of a kind.
+    pub(crate) fn speaks_of(&self, kind: Kind) -> bool {
+        self.entries.iter().any(|entry| entry.kind == kind)
     }
 
-    fn take(&mut self, document: Value) -> anyhow::Result<()> {
+    fn take(&mut self, file: &Path, document: Value) -> anyhow::Result<()> {
         let Value::Object(document) = document else {
             bail!("expected a list for each kind, as `clients:`");
         };
         for (name, entries) in document {
+            // For editors: what some of them look for in the file itself.
+            if name == "$schema" {
+                continue;
+            }
             let kind = KINDS.into_iter().find(|kind| kind.name == name);
             let kind = kind.ok_or_else(|| {
                 let known: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
@@ -49,26 +76,35 @@ impl Desired {
             })?;
             let Value::Array(entries) = entries else { bail!("{name}: expected a list") };
             for (number, entry) in entries.into_iter().enumerate() {
-                self.add(kind, entry).with_context(|| format!("{name}[{number}]"))?;
+                let about = || format!("{name}[{number}]");
+                self.add(file, kind, number, entry).with_context(about)?;
             }
         }
         Ok(())
     }
 
-    fn add(&mut self, kind: Kind, entry: Value) -> anyhow::Result<()> {
-        let Value::Object(entry) = entry else { bail!("expected members, as `id: shop`") };
-        for member in kind.key.as_ref().map_or(kind.natural, std::slice::from_ref) {
-            if entry.get(*member).is_none_or(Value::is_null) {
+    fn add(&mut self, file: &Path, kind: Kind, number: usize, entry: Value) -> anyhow::Result<()> {
+        let label = kind.label(&entry);
+        let Value::Object(members) = entry else { bail!("expected members, as `id: shop`") };
+        for member in kind.naming() {
+            if members.get(*member).is_none_or(Value::is_null) {
                 bail!("{member} is missing: it says which one is meant");
             }
         }
-        let label = kind.label(&Value::Object(entry.clone()));
-        let things = self.things.entry(kind.name).or_default();
-        if things.iter().any(|known| kind.label(&Value::Object(known.clone())) == label) {
-            bail!("{label} is there twice");
+        let twice = |known: &&Entry| known.kind == kind && known.place.label == label;
+        if let Some(first) = self.entries.iter().find(twice) {
+            bail!("{label} is there twice: {} is the first", first.place);
         }
-        things.push(entry);
+        let place = Place { file: file.to_owned(), list: kind.name, number, label };
+        self.entries.push(Entry { kind, place, members });
         Ok(())
+    }
+}
+
+impl Entry {
+    /// What it is called.
+    pub(crate) fn label(&self) -> &str {
+        &self.place.label
     }
 }
 
@@ -92,10 +128,25 @@ fn parse(file: &Path) -> anyhow::Result<Value> {
     let text = std::fs::read_to_string(file)?;
     let toml = file.extension().is_some_and(|extension| extension == "toml");
     let value: Option<Value> = match toml {
-        true => Some(toml::from_str(&text)?),
+        true => Some(plain(toml::from_str(&text)?)),
         false => serde_saphyr::from_str(&text)?,
     };
     Ok(value.filter(|value| !value.is_null()).unwrap_or_else(|| Value::Object(Map::new())))
+}
+
+/// TOML as JSON: its times are texts there, as the API writes them.
+fn plain(value: toml::Value) -> Value {
+    match value {
+        toml::Value::String(text) => text.into(),
+        toml::Value::Integer(number) => number.into(),
+        toml::Value::Float(number) => number.into(),
+        toml::Value::Boolean(switch) => switch.into(),
+        toml::Value::Datetime(time) => time.to_string().into(),
+        toml::Value::Array(items) => items.into_iter().map(plain).collect(),
+        toml::Value::Table(members) => {
+            Value::Object(members.into_iter().map(|(name, value)| (name, plain(value))).collect())
+        }
+    }
 }
 
 #[cfg(test)]
@@ -111,10 +162,13 @@ mod tests {
 
     #[test]
     fn yaml_and_toml_say_the_same() {
-        let yaml = read("a.yaml", "clients:\n  - id: shop\n    scopes: [uid]\n").unwrap();
-        let toml = read("a.toml", "[[clients]]\nid = \"shop\"\nscopes = [\"uid\"]\n").unwrap();
-        let clients = Kind::find("clients").unwrap();
-        assert_eq!(yaml.of(clients), toml.of(clients));
+        let yaml = "assignments:\n  - principal: {client: shop}\n    scope: uid\n    \
+                    expires: 2030-01-01T00:00:00Z\n";
+        let toml = "[[assignments]]\nprincipal = {client = \"shop\"}\nscope = \"uid\"\n\
+                    expires = 2030-01-01T00:00:00Z\n";
+        let (yaml, toml) = (read("a.yaml", yaml).unwrap(), read("a.toml", toml).unwrap());
+        assert_eq!(yaml.entries[0].members, toml.entries[0].members);
+        assert_eq!(yaml.entries[0].label(), "client shop uid");
     }
 
     #[test]
@@ -133,6 +187,6 @@ mod tests {
 
     #[test]
     fn an_empty_file_wants_nothing() {
-        assert!(read("a.yaml", "").unwrap().of(KINDS[0]).is_empty());
+        assert!(read("a.yaml", "").unwrap().entries.is_empty());
     }
 }

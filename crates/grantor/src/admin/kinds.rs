@@ -15,8 +15,9 @@ pub(crate) struct Kind {
     pub(crate) natural: &'static [&'static str],
 }
 
-/// Every kind, in an order in which what is referred to comes first.
-pub(crate) const KINDS: [Kind; 8] = [
+/// Every kind, in an order in which what is referred to mostly comes first; what changes a tenant may
+/// end the token that it is changed with, so it is last.
+pub(crate) const KINDS: [Kind; 9] = [
     keyed("realms", "realms", "name"),
     keyed("resource_types", "resource-types", "id"),
     Kind { name: "groups", path: "groups", key: None, natural: &["name"] },
@@ -25,6 +26,7 @@ pub(crate) const KINDS: [Kind; 8] = [
     Kind { name: "users", path: "users", key: None, natural: &["realm", "name"] },
     keyed("clients", "clients", "id"),
     Kind { name: "assignments", path: "assignments", key: None, natural: &["principal", "scope"] },
+    keyed("tenants", "tenants", "name"),
 ];
 
 const fn keyed(name: &'static str, path: &'static str, key: &'static str) -> Kind {
@@ -37,14 +39,30 @@ impl Kind {
         KINDS.into_iter().find(|kind| kind.name == name || kind.path == name)
     }
 
+    /// One of them: `resource_type`
+    pub(crate) fn one(self) -> &'static str {
+        self.name.trim_end_matches('s')
+    }
+
+    /// The members that say which one is meant.
+    pub(crate) fn naming(&self) -> &[&'static str] {
+        self.key.as_ref().map_or(self.natural, std::slice::from_ref)
+    }
+
     /// What a thing is called: its key, or the values of its natural key.
     pub(crate) fn label(self, thing: &Value) -> String {
-        let members = self.key.as_ref().map_or(self.natural, std::slice::from_ref);
-        let words = members.iter().map(|member| match &thing[*member] {
+        let words = self.naming().iter().map(|member| match &thing[*member] {
             Value::String(text) => text.clone(),
+            // A principal: `client report`
+            Value::Object(named) => {
+                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                let words = named.iter().map(|(kind, name)| format!("{kind} {}", text(name)));
+                words.collect::<Vec<_>>().join(" ")
+            }
             other => other.to_string(),
         });
-        words.collect::<Vec<_>>().join(" ")
+        let between = if self.name == "users" { "/" } else { " " };
+        words.collect::<Vec<_>>().join(between)
     }
 
     /// The path segment of a thing that the server knows.

@@ -1,30 +1,31 @@
-//! What has to change so that the server is as the files want it, and doing it.
+//! What has to change so that the server is as the files want it.
 
-use std::collections::BTreeMap;
-
-use anyhow::{Context as _, anyhow};
-use reqwest::Method;
+use anyhow::bail;
 use serde_json::{Map, Value};
 
-use super::desired::Desired;
+use super::change::{Action, Change};
+use super::desired::{Desired, Entry};
+use super::difference::{self, checked, difference};
 use super::kinds::{KINDS, Kind};
+use super::lookup::{Lookup, Present};
+use super::names::Names;
+use super::order::{Need, Step, ordered};
+use super::references;
+use super::schema::Schemas;
 use super::session::Session;
 
-/// One change.
-#[derive(Debug)]
-pub(crate) struct Change {
-    kind: Kind,
-    label: String,
-    action: Action,
-}
-
-#[derive(Debug)]
-enum Action {
-    Create(Value),
-    /// Path segment, whole new body, and what differs: member, before, after
-    Replace(String, Value, Vec<(String, Value, Value)>),
-    Delete(String),
-}
+/// What goes first: nothing that goes is named by what is left, and nothing that goes changes what
+/// goes later. A tenant is never deleted.
+const LEAVING: [&str; 8] = [
+    "assignments",
+    "clients",
+    "scopes",
+    "groups",
+    "users",
+    "applications",
+    "resource_types",
+    "realms",
+];
 
 /// Compares what the files want with what the server has. With `prune`, things of the kinds that
 /// the files speak of, and that they do not name, go.
@@ -33,218 +34,219 @@ pub(crate) async fn compare(
     desired: &Desired,
     prune: bool,
 ) -> anyhow::Result<Vec<Change>> {
-    let mut changes = Vec::new();
-    let mut names = Names::default();
+    let mut lookup = Lookup::new(session);
+    let names = Names::learn(desired, &mut lookup).await?;
+    let mut plan = Plan { desired, prune, lookup, names, schemas: Schemas::new() };
+    let (mut steps, mut wrong) = (Vec::new(), Vec::new());
     for kind in KINDS {
-        let wanted = desired.of(kind);
-        if wanted.is_empty() && !Names::are_of(kind) {
-            continue;
-        }
-        let present = session.all(kind.path).await?;
-        names.learn(kind, &present);
-        let mut kept = Vec::new();
-        for entry in wanted {
-            let entry = names.resolve(kind, entry)?;
-            let label = kind.label(&entry);
-            let found = present.iter().find(|thing| kind.label(thing) == label);
-            kept.push(label.clone());
-            if let Some(action) = difference(kind, entry, found) {
-                changes.push(Change { kind, label, action });
+        for (at, entry) in desired.entries.iter().enumerate().filter(|(_, e)| e.kind == kind) {
+            match plan.step(at, entry).await {
+                Ok(step) => steps.extend(step),
+                // Nobody can say more about the files when there is no server.
+                Err(error) if error.is::<reqwest::Error>() => return Err(error),
+                Err(error) => wrong.push(format!("{}: {error:#}", entry.place)),
             }
         }
-        if prune && !wanted.is_empty() {
-            let gone = present.iter().filter(|thing| !kept.contains(&kind.label(thing)));
-            changes.extend(gone.filter(|thing| !is_built_in(thing)).map(|thing| Change {
-                kind,
-                label: kind.label(thing),
-                action: Action::Delete(kind.segment(thing)),
-            }));
-        }
+    }
+    if !wrong.is_empty() {
+        bail!("the files cannot be applied:\n  {}", wrong.join("\n  "));
+    }
+    let mut changes = ordered(steps)?;
+    if prune {
+        changes.extend(plan.leaving().await?);
     }
     Ok(changes)
 }
+
+struct Plan<'a> {
+    desired: &'a Desired,
+    prune: bool,
+    lookup: Lookup<'a>,
+    names: Names,
+    schemas: Schemas,
+}
+
+impl Plan<'_> {
+    /// What has to change of an entry.
+    async fn step(&mut self, at: usize, entry: &Entry) -> anyhow::Result<Option<Step>> {
+        let (kind, label) = (entry.kind, entry.label().to_owned());
+        let (wanted, needs) = self.resolved(entry).await?;
+        if kind.name == "assignments" {
+            self.recognise(at, &wanted).await?;
+        }
+        let change = match self.names.present[at].clone() {
+            None => {
+                checked(kind, &wanted).map_err(anyhow::Error::msg)?;
+                let shown = difference::shown(kind, &entry.members);
+                let lines = shown.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+                let provisional = self.names.ids[at].clone();
+                Change { kind, label, lines, action: Action::Create { body: wanted, provisional } }
+            }
+            Some(Present { thing, etag }) => {
+                let found = difference(&self.schemas, kind, &thing, &wanted);
+                let Some(found) = found.map_err(anyhow::Error::msg)? else { return Ok(None) };
+                self.learn_names(kind, &thing).await?;
+                let line = |(name, before, after): &(String, Value, Value)| {
+                    let (before, after) = (self.names.told(before), self.names.told(after));
+                    format!("{name}: {before} -> {after}")
+                };
+                let lines = found.members.iter().map(line).collect();
+                let segment = kind.segment(&thing);
+                let action = Action::Replace { segment, body: found.body, etag };
+                Change { kind, label, lines, action }
+            }
+        };
+        Ok(Some(Step { entry: at, change, needs }))
+    }
+
+    /// The members of an entry as the API wants them, and the entries that they name.
+    async fn resolved(&mut self, entry: &Entry) -> anyhow::Result<(Map<String, Value>, Vec<Need>)> {
+        let mut whole = Value::Object(entry.members.clone());
+        let (mut needs, mut wrong) = (Vec::new(), Vec::new());
+        for found in references::of(entry.kind, &entry.members) {
+            let to = Kind::find(found.reference.to).expect("references are to kinds");
+            let meaning = self.names.resolve(to, &found.text, &mut self.lookup).await;
+            let meaning = match meaning {
+                Ok(meaning) => meaning,
+                Err(error) if error.is::<reqwest::Error>() => return Err(error),
+                Err(error) => {
+                    wrong.push(format!("{}: {error:#}", found.pointer));
+                    continue;
+                }
+            };
+            if meaning.entry.is_none() && self.prune && self.goes(to, &meaning.id).await? {
+                let one = to.one();
+                let name = &found.text;
+                wrong.push(format!(
+                    "{}: the {one} {name:?} would be deleted by --prune: no file names it",
+                    found.pointer
+                ));
+            }
+            needs.extend(meaning.entry.map(|entry| Need {
+                entry,
+                new: self.names.present[entry].is_none(),
+                later: found.reference.later,
+                member: found.reference.path[0],
+            }));
+            if let Some(member) = whole.pointer_mut(&found.pointer) {
+                *member = meaning.id.into();
+            }
+        }
+        if !wrong.is_empty() {
+            bail!("{}", wrong.join("; "));
+        }
+        match whole {
+            Value::Object(members) => Ok((members, needs)),
+            _ => unreachable!("it was made of an object"),
+        }
+    }
+
+    /// Whether a thing that no file names is taken away.
+    async fn goes(&mut self, kind: Kind, id: &str) -> anyhow::Result<bool> {
+        if !self.desired.speaks_of(kind) || !LEAVING.contains(&kind.name) {
+            return Ok(false);
+        }
+        let found = self.lookup.at(kind, id).await?;
+        Ok(found.is_some_and(|found| !is_built_in(&found.thing)))
+    }
+
+    /// An assignment is known by what it is to whom.
+    async fn recognise(&mut self, at: usize, wanted: &Map<String, Value>) -> anyhow::Result<()> {
+        let principal = wanted["principal"].as_object().and_then(|named| named.iter().next());
+        let named = principal.and_then(|(kind, id)| Some((kind.as_str(), id.as_str()?)));
+        let (Some(named), Some(scope)) = (named, wanted["scope"].as_str()) else { return Ok(()) };
+        self.names.enter(self.desired, at, format!("{} {} {scope}", named.0, named.1))?;
+        if Names::is_new(named.1) {
+            return Ok(());
+        }
+        let Some(found) = self.lookup.assignment(named, scope).await? else { return Ok(()) };
+        let kind = self.desired.entries[at].kind;
+        let id = found["id"].as_str().unwrap_or_default().to_owned();
+        self.names.present[at] = self.lookup.at(kind, &id).await?;
+        self.names.ids[at] = id;
+        Ok(())
+    }
+
+    /// Learns what the things are called that the server has there.
+    async fn learn_names(&mut self, kind: Kind, thing: &Value) -> anyhow::Result<()> {
+        let members = thing.as_object().cloned().unwrap_or_default();
+        for found in references::of(kind, &members) {
+            let to = Kind::find(found.reference.to).expect("references are to kinds");
+            if to.key.is_none() && !self.names.knows(&found.text) {
+                // Who is gone keeps the id.
+                let _ = self.names.resolve(to, &found.text, &mut self.lookup).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the files do not name, of the kinds that they speak of.
+    async fn leaving(&mut self) -> anyhow::Result<Vec<Change>> {
+        let mut changes = Vec::new();
+        let mut applications = Vec::new();
+        for kind in LEAVING.into_iter().filter_map(Kind::find) {
+            if !self.desired.speaks_of(kind) {
+                continue;
+            }
+            let mut gone: Vec<Value> = self.lookup.list(kind.path).await?.to_vec();
+            gone.retain(|thing| !is_built_in(thing) && !self.is_kept(kind, thing));
+            if kind.name == "groups" {
+                gone = outer_first(gone);
+            }
+            for thing in gone {
+                let segment = kind.segment(&thing);
+                let id = thing[kind.key.unwrap_or("id")].as_str().unwrap_or_default();
+                let etag = self.lookup.at(kind, id).await?.and_then(|found| found.etag);
+                let label = kind.label(&self.names.told(&thing));
+                let action = Action::Delete { segment, etag };
+                if kind.name == "applications" {
+                    applications.extend(thing["service_user"].as_str().map(str::to_owned));
+                }
+                changes.push(Change { kind, label, lines: Vec::new(), action });
+            }
+        }
+        // A service user goes with its application, and not before.
+        changes.retain(|change| {
+            let Action::Delete { segment, .. } = &change.action else { return true };
+            change.kind.name != "users" || !applications.contains(segment)
+        });
+        Ok(changes)
+    }
+
+    fn is_kept(&self, kind: Kind, thing: &Value) -> bool {
+        let id = thing[kind.key.unwrap_or("id")].as_str().unwrap_or_default();
+        let entries = self.desired.entries.iter().zip(&self.names.ids);
+        entries.into_iter().any(|(entry, known)| entry.kind == kind && known == id)
+    }
+}
+
+/// The scopes that every tenant begins with, and gets again when the server starts.
+const BASE_SCOPES: [&str; 8] =
+    ["uid", "azp", "openid", "profile", "email", "address", "phone", "offline_access"];
 
 /// What the server brings along and keeps.
 fn is_built_in(thing: &Value) -> bool {
     let names = ["token", "id", "scope"].map(|member| thing[member].as_str().unwrap_or_default());
     names.iter().any(|name| *name == "grantor" || name.starts_with("grantor."))
-        || ["uid", "azp"].contains(&names[0])
+        || BASE_SCOPES.contains(&names[0])
 }
 
-/// Only members that the file names are compared: the rest stays as it is.
-fn difference(kind: Kind, wanted: Value, found: Option<&Value>) -> Option<Action> {
-    let Some(found) = found else { return Some(Action::Create(wanted)) };
-    let members = wanted.as_object().expect("entries are objects");
-    let differing: Vec<_> = members
-        .iter()
-        .filter(|(name, value)| !same(&found[name.as_str()], value))
-        .map(|(name, value)| (name.clone(), found[name.as_str()].clone(), value.clone()))
-        .collect();
-    if differing.is_empty() {
-        return None;
-    }
-    let mut body = found.clone();
-    let whole = body.as_object_mut().expect("things are objects");
-    for read_only in ["secrets", "passwords", "created", "created_by"] {
-        whole.remove(read_only);
-    }
-    whole.remove(kind.key.unwrap_or("id"));
-    for (name, value) in members.iter().filter(|(name, _)| Some(name.as_str()) != kind.key) {
-        whole.insert(name.clone(), value.clone());
-    }
-    Some(Action::Replace(kind.segment(found), body, differing))
-}
-
-/// Equal in meaning: lists of words are sets, and a space-separated text is such a list.
-fn same(found: &Value, wanted: &Value) -> bool {
-    match (words(found), words(wanted)) {
-        (Some(found), Some(wanted)) => found == wanted,
-        _ => match (found, wanted) {
-            (Value::Object(found), Value::Object(wanted)) => wanted
-                .iter()
-                .all(|(name, value)| found.get(name).is_some_and(|found| same(found, value))),
-            (found, wanted) => found == wanted,
-        },
-    }
-}
-
-fn words(value: &Value) -> Option<Vec<&str>> {
-    let mut words: Vec<&str> =
-        value.as_array()?.iter().map(Value::as_str).collect::<Option<_>>()?;
-    words.sort_unstable();
-    Some(words)
-}
-
-/// What people call users and groups, and what the server calls them.
-#[derive(Default)]
-struct Names {
-    users: BTreeMap<String, String>,
-    groups: BTreeMap<String, String>,
-}
-
-impl Names {
-    /// Whether things of this kind are referred to by a name that the server does not know.
-    fn are_of(kind: Kind) -> bool {
-        kind.name == "users" || kind.name == "groups"
-    }
-
-    fn learn(&mut self, kind: Kind, present: &[Value]) {
-        let text = |thing: &Value, name: &str| thing[name].as_str().unwrap_or_default().to_owned();
-        for thing in present {
-            match kind.name {
-                "users" => {
-                    let name = format!("{}/{}", text(thing, "realm"), text(thing, "name"));
-                    self.users.insert(name, text(thing, "id"));
-                }
-                "groups" => {
-                    self.groups.insert(text(thing, "name"), text(thing, "id"));
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// The entry with names replaced by ids where the API wants ids.
-    fn resolve(&self, kind: Kind, entry: &Map<String, Value>) -> anyhow::Result<Value> {
-        let mut entry = entry.clone();
-        if kind.name == "assignments"
-            && let Some(Value::Object(principal)) = entry.get_mut("principal")
-        {
-            for (member, known, prefix) in
-                [("user", &self.users, "usr_"), ("group", &self.groups, "grp_")]
-            {
-                let Some(Value::String(name)) = principal.get_mut(member) else { continue };
-                if !name.starts_with(prefix) {
-                    let id = known.get(name.as_str());
-                    *name = id.cloned().ok_or_else(|| {
-                        anyhow!("there is no {member} {name} yet: apply what makes it first")
-                    })?;
-                }
-            }
-        }
-        Ok(Value::Object(entry))
-    }
-}
-
-impl Change {
-    /// The change in words, a line or more.
-    pub(crate) fn describe(&self) -> String {
-        let (kind, label) = (self.kind.name, &self.label);
-        match &self.action {
-            Action::Create(_) => format!("+ {kind} {label}"),
-            Action::Delete(_) => format!("- {kind} {label}"),
-            Action::Replace(_, _, differing) => {
-                let mut text = format!("~ {kind} {label}");
-                for (member, before, after) in differing {
-                    text.push_str(&format!("\n    {member}: {before} -> {after}"));
-                }
-                text
-            }
-        }
-    }
-
-    /// Makes the change. What comes back may hold a secret that is shown this once.
-    pub(crate) async fn make(&self, session: &Session) -> anyhow::Result<Value> {
-        let path = self.kind.path;
-        let answer = match &self.action {
-            Action::Create(body) => session.request(Method::POST, path, Some(body), None).await,
-            Action::Replace(segment, body, _) => {
-                let path = format!("{path}/{segment}");
-                let etag = session.find(&path).await?.and_then(|answer| answer.etag);
-                session.request(Method::PUT, &path, Some(body), etag.as_deref()).await
-            }
-            Action::Delete(segment) => {
-                let path = format!("{path}/{segment}");
-                let etag = session.find(&path).await?.and_then(|answer| answer.etag);
-                session.request(Method::DELETE, &path, None, etag.as_deref()).await
-            }
+/// A group that goes leaves the groups that contain it, which changes those: they go before.
+fn outer_first(mut groups: Vec<Value>) -> Vec<Value> {
+    let mut ordered = Vec::new();
+    while !groups.is_empty() {
+        let contains = |outer: &Value, id: &Value| {
+            let members = outer["members"].as_array().into_iter().flatten();
+            members.into_iter().any(|member| member["who"]["group"] == *id)
         };
-        answer.map(|answer| answer.body).with_context(|| self.describe())
+        let free = groups.iter().position(|group| {
+            groups.iter().all(|outer| outer["id"] == group["id"] || !contains(outer, &group["id"]))
+        });
+        // Groups that contain each other go in any order.
+        ordered.push(groups.remove(free.unwrap_or(0)));
     }
+    ordered
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn clients() -> Kind {
-        Kind::find("clients").unwrap()
-    }
-
-    #[test]
-    fn only_named_members_are_compared_and_order_does_not_matter() {
-        let found = json!({ "id": "shop", "scopes": ["a", "b"], "name": "Shop", "secrets": [] });
-        let same = json!({ "id": "shop", "scopes": ["b", "a"] });
-        assert!(difference(clients(), same, Some(&found)).is_none());
-        let other = json!({ "id": "shop", "scopes": ["a"] });
-        let Some(Action::Replace(segment, body, differing)) =
-            difference(clients(), other, Some(&found))
-        else {
-            panic!("no change")
-        };
-        assert_eq!(segment, "shop");
-        assert_eq!(body, json!({ "scopes": ["a"], "name": "Shop" }));
-        assert_eq!(differing.len(), 1);
-    }
-
-    #[test]
-    fn what_is_not_there_is_made() {
-        let action = difference(clients(), json!({ "id": "new" }), None);
-        assert!(matches!(action, Some(Action::Create(_))));
-    }
-
-    #[test]
-    fn a_user_is_named_by_realm_and_name() {
-        let mut names = Names::default();
-        let users = [json!({ "realm": "services", "name": "stups_a", "id": "usr_1" })];
-        names.learn(Kind::find("users").unwrap(), &users);
-        let entry = json!({ "principal": { "user": "services/stups_a" }, "scope": "a.b" });
-        let assignments = Kind::find("assignments").unwrap();
-        let resolved = names.resolve(assignments, entry.as_object().unwrap()).unwrap();
-        assert_eq!(resolved["principal"]["user"], "usr_1");
-        let entry = json!({ "principal": { "user": "services/nobody" }, "scope": "a.b" });
-        assert!(names.resolve(assignments, entry.as_object().unwrap()).is_err());
-    }
-}
+mod tests;

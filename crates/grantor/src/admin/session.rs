@@ -47,6 +47,14 @@ pub(crate) struct Session {
     token: String,
 }
 
+/// The server has said no.
+#[derive(Debug, thiserror::Error)]
+#[error("{words}")]
+pub(crate) struct Refused {
+    pub(crate) status: StatusCode,
+    words: String,
+}
+
 /// An answer: its body, and the version for `If-Match`.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -186,6 +194,11 @@ fn accepted(status: StatusCode, answer: Answer, path: &str) -> anyhow::Result<An
     Err(problem(status, &answer.body).context(path.to_owned()))
 }
 
+/// Whether this is a refusal with that status.
+pub(crate) fn is_refused(error: &anyhow::Error, status: StatusCode) -> bool {
+    error.downcast_ref::<Refused>().is_some_and(|refused| refused.status == status)
+}
+
 /// RFC 9457, in words.
 fn problem(status: StatusCode, body: &Value) -> anyhow::Error {
     let detail = body["detail"].as_str().or_else(|| body["title"].as_str());
@@ -194,5 +207,5 @@ fn problem(status: StatusCode, body: &Value) -> anyhow::Error {
         let part = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
         words.push_str(&format!("\n  {} {}", part("pointer"), part("detail")));
     }
-    anyhow!(words)
+    Refused { status, words }.into()
 }

@@ -23,7 +23,7 @@ use crate::admin::session::{self, Session, SessionArgs};
   grantor admin delete assignments asn_0192…
   grantor admin request POST clients/shop/secrets
 
-Kinds: realms, resource-types, groups, scopes, applications, users, clients, assignments.")]
+Kinds: realms, resource-types, groups, scopes, applications, users, clients, assignments, tenants.")]
 pub(crate) struct Args {
     #[command(flatten)]
     session: SessionArgs,

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use serde_json::Value;
 
+use crate::admin::change::{Change, Made};
 use crate::admin::desired::Desired;
-use crate::admin::plan::{self, Change};
-use crate::admin::session::{Session, SessionArgs};
+use crate::admin::plan;
+use crate::admin::schema::Schemas;
+use crate::admin::session::{Refused, Session, SessionArgs};
+use crate::failure::{Interrupted, hinted};
 
 /// Make the server as the files want it.
 #[derive(Debug, clap::Args)]
@@ -24,19 +26,26 @@ use crate::admin::session::{Session, SessionArgs};
       scope: sales_order.read_all
       reason: nightly report
 
-Kinds: realms, resource_types, groups, scopes, applications, users, clients, assignments.
+Kinds: realms, resource_types, groups, scopes, applications, users, clients, assignments, tenants.
 Members that a file does not name stay as they are. Without --write nothing is changed.
+A user is named realm/name and a group by its name, wherever the API wants an id; both may be new.
+When it has to stop it says what was done and what was not; the same command goes on from there.
 
 Examples:
   grantor apply -f grantor.yaml              show what would change
   grantor apply -f grantor.d --write         change it
   grantor apply -f grantor.d --write --prune also delete what the files do not name
+  grantor apply --schema > apply.schema.json what a file may contain, for editors
 
 Secrets of new clients are printed once, on stdout as JSON.")]
 pub(crate) struct Args {
     /// File, or folder of files; may be given more than once
-    #[arg(short, long = "file", required = true)]
+    #[arg(short, long = "file", required_unless_present = "schema")]
     files: Vec<PathBuf>,
+
+    /// Print the JSON schema of a file, and do nothing else
+    #[arg(long, conflicts_with_all = ["files", "write", "prune"])]
+    schema: bool,
 
     /// Make the changes; without it they are only shown
     #[arg(long)]
@@ -69,26 +78,93 @@ pub(crate) struct DiffArgs {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if args.schema {
+        print_schema();
+        return Ok(ExitCode::SUCCESS);
+    }
     let (session, changes) = changes(&args.session, &args.files, args.prune).await?;
     show(&changes);
     if !args.write {
-        note(changes.len(), "would change; --write changes it");
+        note(count(&changes), "would change; --write changes it");
         return Ok(ExitCode::SUCCESS);
     }
-    for (done, change) in changes.iter().enumerate() {
-        let answer = change.make(&session).await.with_context(|| {
-            format!("{done} of {} changes were made; the rest can be applied again", changes.len())
-        })?;
-        print_secret(&answer);
-    }
-    note(changes.len(), "changed");
+    write(&session, &changes).await?;
+    note(count(&changes), "changed");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes one change after the other. Each is made whole or not at all; they are not one transaction. So
+/// whoever stops in between says where.
+pub(crate) async fn write(session: &Session, changes: &[Change]) -> anyhow::Result<()> {
+    let mut made = Made::default();
+    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+    for (at, change) in changes.iter().enumerate() {
+        // What was begun comes to its end: nobody could say whether it was made.
+        let stop = tokio::select! {
+            biased;
+            _ = &mut interrupt => true,
+            () = std::future::ready(()) => false,
+        };
+        if stop {
+            show_progress(changes, at, None);
+            return Err(hinted(Interrupted, GO_ON));
+        }
+        match change.make(session, &mut made).await {
+            Ok(answer) => print_secret(&answer),
+            Err(error) => {
+                show_progress(changes, at, Some(&error));
+                let hint = if error.is::<crate::failure::Hinted>() { None } else { Some(GO_ON) };
+                return Err(match hint {
+                    Some(hint) => hinted(error, hint),
+                    None => error,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+const GO_ON: &str = "put right what is wrong and run the same command again: what is done already \
+                     shows no difference and is not done twice";
+
+/// Says what was done and what was not.
+#[expect(clippy::print_stderr, reason = "what is going on is told to the person")]
+fn show_progress(changes: &[Change], done: usize, failed: Option<&anyhow::Error>) {
+    let list = |title: &str, changes: &[Change]| {
+        if !changes.is_empty() {
+            eprintln!("{title}:");
+            changes.iter().for_each(|change| eprintln!("  {}", change.title()));
+        }
+    };
+    list("done", &changes[..done]);
+    let mut rest = &changes[done..];
+    if let (Some(error), Some((first, others))) = (failed, rest.split_first()) {
+        let answered = error.chain().any(|cause| cause.is::<Refused>());
+        let title = if answered {
+            "refused, and not done"
+        } else {
+            "broken off, and perhaps done (the next run sees it)"
+        };
+        list(title, std::slice::from_ref(first));
+        rest = others;
+    }
+    list("not done", rest);
+}
+
+/// What is made in two steps is one change.
+fn count(changes: &[Change]) -> usize {
+    changes.iter().filter(|change| !change.is_rest()).count()
+}
+
+#[expect(clippy::print_stdout, reason = "the answer of the command")]
+fn print_schema() {
+    println!("{:#}", Schemas::new().of_files());
 }
 
 pub(crate) async fn diff(args: DiffArgs) -> anyhow::Result<ExitCode> {
     let (_, changes) = changes(&args.session, &args.files, args.prune).await?;
     show(&changes);
-    note(changes.len(), "different");
+    note(count(&changes), "different");
     Ok(if changes.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

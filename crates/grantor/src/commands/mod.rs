@@ -5,7 +5,7 @@
 //! [`Command::run`]. A command that logs for a collector also gets a row in [`Command::log_format`].
 
 mod admin;
-mod apply;
+pub(crate) mod apply;
 mod audit;
 mod backup;
 mod completions;
