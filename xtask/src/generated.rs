@@ -14,6 +14,7 @@ const FILES: &[(&str, &[&str])] = &[
     ("docs/configuration.md", &["config", "reference"]),
     ("docs/configuration.schema.json", &["config", "schema"]),
     ("docs/openapi.json", &["openapi"]),
+    ("docs/apply.schema.json", &["apply", "--schema"]),
 ];
 
 /// Writes each file anew, or, as a check, fails when one would change.

@@ -36,7 +36,7 @@ pub(crate) async fn compare(
 ) -> anyhow::Result<Vec<Change>> {
     let mut lookup = Lookup::new(session);
     let names = Names::learn(desired, &mut lookup).await?;
-    let mut plan = Plan { desired, prune, lookup, names, schemas: Schemas::new() };
+    let mut plan = Plan { desired, lookup, names, schemas: Schemas::new() };
     let (mut steps, mut wrong) = (Vec::new(), Vec::new());
     for kind in KINDS {
         for (at, entry) in desired.entries.iter().enumerate().filter(|(_, e)| e.kind == kind) {
@@ -60,7 +60,6 @@ pub(crate) async fn compare(
 
 struct Plan<'a> {
     desired: &'a Desired,
-    prune: bool,
     lookup: Lookup<'a>,
     names: Names,
     schemas: Schemas,
@@ -114,14 +113,6 @@ impl Plan<'_> {
                     continue;
                 }
             };
-            if meaning.entry.is_none() && self.prune && self.goes(to, &meaning.id).await? {
-                let one = to.one();
-                let name = &found.text;
-                wrong.push(format!(
-                    "{}: the {one} {name:?} would be deleted by --prune: no file names it",
-                    found.pointer
-                ));
-            }
             needs.extend(meaning.entry.map(|entry| Need {
                 entry,
                 new: self.names.present[entry].is_none(),
@@ -139,15 +130,6 @@ impl Plan<'_> {
             Value::Object(members) => Ok((members, needs)),
             _ => unreachable!("it was made of an object"),
         }
-    }
-
-    /// Whether a thing that no file names is taken away.
-    async fn goes(&mut self, kind: Kind, id: &str) -> anyhow::Result<bool> {
-        if !self.desired.speaks_of(kind) || !LEAVING.contains(&kind.name) {
-            return Ok(false);
-        }
-        let found = self.lookup.at(kind, id).await?;
-        Ok(found.is_some_and(|found| !is_built_in(&found.thing)))
     }
 
     /// An assignment is known by what it is to whom.

@@ -10,7 +10,7 @@ use crate::admin::desired::Desired;
 use crate::admin::plan;
 use crate::admin::schema::Schemas;
 use crate::admin::session::{Refused, Session, SessionArgs};
-use crate::failure::{Interrupted, hinted};
+use crate::failure::{Hinted, Interrupted, hinted};
 
 /// Make the server as the files want it.
 #[derive(Debug, clap::Args)]
@@ -107,17 +107,13 @@ pub(crate) async fn write(session: &Session, changes: &[Change]) -> anyhow::Resu
         };
         if stop {
             show_progress(changes, at, None);
-            return Err(hinted(Interrupted, GO_ON));
+            return Err(Interrupted.into());
         }
         match change.make(session, &mut made).await {
             Ok(answer) => print_secret(&answer),
             Err(error) => {
                 show_progress(changes, at, Some(&error));
-                let hint = if error.is::<crate::failure::Hinted>() { None } else { Some(GO_ON) };
-                return Err(match hint {
-                    Some(hint) => hinted(error, hint),
-                    None => error,
-                });
+                return Err(if error.is::<Hinted>() { error } else { hinted(error, GO_ON) });
             }
         }
     }

@@ -9,33 +9,9 @@ use tempfile::TempDir;
 
 use crate::PROGRAM;
 
-const FILES: &str = "
-realms:
-  - name: services
-    password_grant: true
-resource_types:
-  - id: sales_order
-    name: Sales order
-    owners: [customers]
-    audience: https://orders.example
-scopes:
-  - token: sales_order.read_all
-    resource_type: sales_order
-    rule: {granted: assigned}
-    summary: {en: Read everybody's orders}
-users:
-  - realm: services
-    name: stups_report
-clients:
-  - id: report
-    auth_method: client_secret_basic
-    grant_types: [client_credentials]
-    scopes: [uid, sales_order.read_all]
-assignments:
-  - principal: {client: report}
-    scope: sales_order.read_all
-    reason: the nightly report
-";
+/// The examples of the documentation.
+const FILES: &str = include_str!("../../../../docs/examples/apply/orders.yaml");
+const PEOPLE: &str = include_str!("../../../../docs/examples/apply/people.toml");
 
 /// A server on an empty database, and the folder of an administrator.
 struct Server {
@@ -60,7 +36,8 @@ impl Server {
             .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--database"])
             .arg(format!("sqlite:{}", folder.path().join("grantor.db").display()))
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .env("GRANTOR_LOG", "trace")
+            .stderr(std::fs::File::create(folder.path().join("serve.log")).unwrap())
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -159,6 +136,86 @@ fn what_files_do_not_name_goes_only_with_prune() {
     assert!(shown.contains("- clients report"), "{shown}");
     assert!(!shown.contains("- scopes uid"), "what the server brings along stays: {shown}");
     assert!(!shown.contains("grantor."), "so do its permissions: {shown}");
+}
+
+#[test]
+fn a_folder_of_files_is_one_whose_entries_name_each_other() {
+    let server = Server::start();
+    assert!(server.bootstrap(&server.secret).status.success());
+    server.file("orders.yaml", FILES);
+    server.file("people.toml", PEOPLE);
+    let folder = server.folder.path().display().to_string();
+    let (ok, _, shown) = server.run(&["apply", "-f", &folder]);
+    assert!(ok && shown.contains("+ groups sales"), "{shown}");
+    let (ok, _, said) = server.run(&["apply", "-f", &folder, "--write"]);
+    assert!(ok, "{said}");
+    let (same, _, different) = server.run(&["diff", "-f", &folder]);
+    assert!(same && different.contains("0 different"), "{different}");
+    let (_, shown, _) = server.run(&["admin", "show", "tenants", "main"]);
+    assert!(shown.contains("\"session_idle_seconds\":7200"), "{shown}");
+}
+
+#[test]
+fn sec_189_the_hash_of_a_password_is_in_no_log_and_no_answer_however_verbose() {
+    let server = Server::start();
+    assert!(server.bootstrap(&server.secret).status.success());
+    server.file("orders.yaml", FILES);
+    server.file("people.toml", PEOPLE);
+    let folder = server.folder.path().display().to_string();
+    let mut told = String::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let too_costly = elsewhere.path().join("people.toml");
+    std::fs::write(&too_costly, PEOPLE.replace("$2b$04$", "$2b$31$")).unwrap();
+    let too_costly = too_costly.display().to_string();
+    for arguments in [
+        ["apply", "-f", &too_costly, "-vvv"].as_slice(),
+        &["apply", "-f", &folder, "--write", "-vvv"],
+        &["admin", "list", "users", "-vvv"],
+        &["admin", "request", "GET", "audit", "-vvv"],
+    ] {
+        let (_, stdout, stderr) = server.run(arguments);
+        told.push_str(&stdout);
+        told.push_str(&stderr);
+    }
+    told.push_str(&std::fs::read_to_string(server.folder.path().join("serve.log")).unwrap());
+    assert!(told.contains("TRACE") || told.contains("DEBUG"), "nothing was logged: {told}");
+    for part in ["Fi507f0edFyO0Fg", "Yamq3WOASCsS5fI8"] {
+        assert!(PEOPLE.contains(part) && !told.contains(part), "{part} is told");
+    }
+}
+
+#[test]
+fn whoever_has_to_stop_says_what_was_done_and_the_next_run_goes_on() {
+    let server = Server::start();
+    assert!(server.bootstrap(&server.secret).status.success());
+    let wrong = FILES.replace("granted: assigned", "granted: always")
+        + "tenants:\n  - name: main\n    settings: {session_idle_seconds: 7200}\n";
+    let file = server.file("grantor.yaml", &wrong);
+    let (ok, secrets, said) = server.run(&["apply", "-f", &file, "--write"]);
+    assert!(!ok, "{said}");
+    assert!(secrets.contains("\"client_id\":\"report\""), "its secret is not lost: {secrets}");
+    let part = |from: &str, to: &str| {
+        let start = said.find(from).unwrap_or_else(|| panic!("no {from:?} in {said}"));
+        let end = said[start..].find(to).map_or(said.len(), |at| start + at);
+        said[start..end].to_owned()
+    };
+    let (done, refused) =
+        (part("done:", "refused"), part("refused, and not done:", "not done:\n  ~"));
+    assert!(done.contains("+ clients report") && done.contains("~ realms services"), "{said}");
+    assert!(refused.contains("+ assignments client report sales_order.read_all"), "{said}");
+    assert!(said.contains("not done:\n  ~ tenants main\n"), "{said}");
+    assert!(said.contains("the rule of the scope asks for no assignment"), "{said}");
+    assert!(
+        said.contains("hint: put right what is wrong and run the same command again"),
+        "{said}"
+    );
+
+    let right = server.file("grantor.yaml", &wrong.replace("granted: always", "granted: assigned"));
+    let (_, _, left) = server.run(&["apply", "-f", &right]);
+    assert!(!left.contains("+ clients") && left.contains("3 would change"), "{left}");
+    let (ok, secrets, said) = server.run(&["apply", "-f", &right, "--write"]);
+    assert!(ok && said.contains("3 changed") && secrets.is_empty(), "{said}");
+    assert!(server.run(&["diff", "-f", &right]).0);
 }
 
 #[test]
