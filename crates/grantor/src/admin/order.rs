@@ -75,7 +75,7 @@ fn divided(step: Step) -> (Change, Step) {
     let mut lines = Vec::new();
     let mut whole = serde_json::Map::new();
     if let Action::Create { body, .. } = &mut first.action {
-        whole = body.clone();
+        whole.clone_from(body);
         if let Some(key) = first.kind.key {
             whole.remove(key);
         }

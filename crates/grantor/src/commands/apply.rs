@@ -135,7 +135,7 @@ fn show_progress(changes: &[Change], done: usize, failed: Option<&anyhow::Error>
     list("done", &changes[..done]);
     let mut rest = &changes[done..];
     if let (Some(error), Some((first, others))) = (failed, rest.split_first()) {
-        let answered = error.chain().any(|cause| cause.is::<Refused>());
+        let answered = error.chain().any(<dyn std::error::Error>::is::<Refused>);
         let title = if answered {
             "refused, and not done"
         } else {

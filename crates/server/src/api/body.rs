@@ -73,11 +73,36 @@ impl JsonBody {
             Problem::field(pointer, error.into_inner().to_string())
         })?;
         let again = serde_json::to_value(&body).expect("bodies have string keys only");
-        match unknown(&value, &again, 0) {
-            None => Ok(body),
-            Some(pointer) => Err(Problem::field(pointer, "is not known here")),
+        let mut left = value.clone();
+        for _ in 0..MOST_LEFT_OUT {
+            let Some(pointer) = unknown(&left, &again, 0) else { return Ok(body) };
+            if !is_left_out::<T>(&value, &pointer) || !remove(&mut left, &pointer) {
+                return Err(Problem::field(pointer, "is not known here"));
+            }
         }
+        Err(Problem::bad("too many members say what is so anyhow: leave them out"))
     }
+}
+
+/// How many members that have their default are looked at: each costs reading the body once more.
+const MOST_LEFT_OUT: usize = 32;
+
+/// Whether a member that is not there when the body is written again is known all the same: some are
+/// left out while they have their default. What is known has a form, and this is none of anything.
+fn is_left_out<T: DeserializeOwned>(body: &Value, pointer: &str) -> bool {
+    let mut probe = body.clone();
+    let Some(member) = probe.pointer_mut(pointer).filter(|_| pointer.rfind('/') > Some(0)) else {
+        return false;
+    };
+    *member = serde_json::json!([{ "": [[]] }]);
+    serde_json::from_value::<T>(probe).is_err()
+}
+
+/// Takes the member at a pointer away, if it is one of an object.
+fn remove(from: &mut Value, pointer: &str) -> bool {
+    let Some((parent, name)) = pointer.rsplit_once('/') else { return false };
+    let members = from.pointer_mut(parent).and_then(Value::as_object_mut);
+    members.is_some_and(|members| members.remove(name).is_some())
 }
 
 /// The form in which the API writes this body again: every member is there. An error is what the API
@@ -221,6 +246,35 @@ mod tests {
         let read = json!({ "a": { "b": [ { "c": 1 } ] }, "e": null });
         assert_eq!(unknown(&sent, &read, 0).as_deref(), Some("/a/b/0/d"));
         assert_eq!(unknown(&read, &read, 0), None);
+    }
+
+    #[test]
+    fn sec_164_a_default_that_is_written_out_is_known_and_what_nobody_knows_is_not() {
+        #[derive(Debug, serde::Deserialize, Serialize)]
+        struct Outer {
+            settings: Inner,
+        }
+        #[derive(Debug, serde::Deserialize, Serialize)]
+        struct Inner {
+            #[serde(default, skip_serializing_if = "is_seven")]
+            days: u32,
+        }
+        #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+        fn is_seven(days: &u32) -> bool {
+            *days == 7
+        }
+        let read = |settings: Value| {
+            let body = json!({ "settings": settings });
+            JsonBody(body.as_object().unwrap().clone()).read::<Outer>()
+        };
+        assert_eq!(read(json!({ "days": 7 })).unwrap().settings.days, 7);
+        assert_eq!(read(json!({ "days": 8 })).unwrap().settings.days, 8);
+        for (settings, pointer) in [
+            (json!({ "days": 7, "weeks": 1 }), "/settings/weeks"),
+            (json!({ "weeks": null }), "/settings/weeks"),
+        ] {
+            assert_eq!(read(settings).unwrap_err().errors()[0].pointer, pointer);
+        }
     }
 
     #[test]

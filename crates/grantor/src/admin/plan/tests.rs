@@ -207,6 +207,12 @@ async fn the_settings_of_a_tenant_are_applied_and_those_that_are_not_named_stay(
     assert_eq!(after["issuer"], before["issuer"]);
     assert_eq!(after["settings"]["code_seconds"], before["settings"]["code_seconds"]);
     assert_eq!(after["settings"]["revocation_salt"], before["settings"]["revocation_salt"]);
+    let default =
+        "tenants: [{name: main, settings: {consent_seconds: 31536000, look: {texts: {}}}}]";
+    let left = world.plan(&default.replace(", look: {texts: {}}", "")).await.unwrap();
+    assert!(left.is_empty(), "a default that is written out is no difference: {left:?}");
+    let left = world.plan(default).await.unwrap();
+    assert_eq!(left.len(), 1, "texts by language are whole: {left:?}");
 }
 
 #[tokio::test]
