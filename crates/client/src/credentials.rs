@@ -6,6 +6,7 @@
 //! | `client.json`          | `client_id`, `client_secret` (`null`: a public client)             |
 //! | `<name>-token-secret`  | a ready-made token for the name `<name>`; beats asking a server    |
 //! | `<name>-token-type`    | its type, if the file exists: only `Bearer` is understood          |
+//! | `<name>-client-id`, `<name>-client-secret` | a client for the name `<name>`, instead of the one in `client.json`: as Kubernetes' credential sets write them, and the Java library reads them |
 //!
 //! With `user.json` the grant is `password`, as the STUPS libraries do it. Without it, and with a
 //! client secret, it is `client_credentials`.
@@ -39,37 +40,18 @@ struct ClientJson {
     client_secret: serde_json::Value,
 }
 
-/// Client and grant from the files, as they are now. Blocks on the file system.
-pub(crate) fn read_directory(directory: &Path) -> Result<(ClientAuth, Grant), TokenError> {
+/// Client and grant of a name from the files, as they are now. Blocks on the file system.
+pub(crate) fn read_directory(
+    directory: &Path,
+    name: &str,
+) -> Result<(ClientAuth, Grant), TokenError> {
     let user: Option<UserJson> = read_json(
         &directory.join("user.json"),
         "the texts `application_username` and `application_password`",
     )?;
-    let path = directory.join("client.json");
-    let shape = "the texts `client_id` and `client_secret` (or null)";
-    let client: Option<ClientJson> = read_json(&path, shape)?;
-    let missing = |name| TokenError::Credentials {
-        file: directory.join(name),
-        reason: CredentialFault::Unreadable(ErrorKind::NotFound),
-    };
-    let Some(ClientJson { client_id, client_secret }) = client else {
-        return Err(missing(if user.is_some() { "client.json" } else { "user.json" }));
-    };
-    let client = match client_secret {
-        serde_json::Value::String(secret) => {
-            ClientAuth::BasicUnencoded { client_id, secret: secret.into() }
-        }
-        // A public client. The empty secret counts as none (RFC 6749 §2.3.1), and Plan B, which
-        // wants to see one whatever it is, is content.
-        serde_json::Value::Null if user.is_some() => {
-            ClientAuth::Post { client_id, secret: "".into() }
-        }
-        // And a public client has nothing but the user to show.
-        serde_json::Value::Null => return Err(missing("user.json")),
-        _ => {
-            let reason = CredentialFault::Malformed(shape);
-            return Err(TokenError::Credentials { file: path, reason });
-        }
+    let client = match read_client(directory, name)? {
+        Some(client) => client,
+        None => read_client_json(directory, user.is_some())?,
     };
     let grant = match user {
         Some(user) => Grant::Password {
@@ -81,10 +63,68 @@ pub(crate) fn read_directory(directory: &Path) -> Result<(ClientAuth, Grant), To
     Ok((client, grant))
 }
 
+/// The client that is for one name only. Either file alone is half of something.
+fn read_client(directory: &Path, name: &str) -> Result<Option<ClientAuth>, TokenError> {
+    if !is_file_name(name) {
+        return Ok(None);
+    }
+    let (id, secret) = ("client-id", "client-secret");
+    let file = |part: &str| directory.join(format!("{name}-{part}"));
+    match (read_text(&file(id))?, read_text(&file(secret))?) {
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(missing(file(secret))),
+        (None, Some(_)) => Err(missing(file(id))),
+        (Some(client_id), Some(secret)) => Ok(Some(ClientAuth::BasicUnencoded {
+            client_id: client_id.trim().to_owned(),
+            secret: secret.trim().into(),
+        })),
+    }
+}
+
+fn missing(file: PathBuf) -> TokenError {
+    TokenError::Credentials { file, reason: CredentialFault::Unreadable(ErrorKind::NotFound) }
+}
+
+/// The client of every name.
+fn read_client_json(directory: &Path, has_user: bool) -> Result<ClientAuth, TokenError> {
+    let path = directory.join("client.json");
+    let shape = "the texts `client_id` and `client_secret` (or null)";
+    let client: Option<ClientJson> = read_json(&path, shape)?;
+    let Some(ClientJson { client_id, client_secret }) = client else {
+        let name = if has_user { "client.json" } else { "user.json" };
+        return Err(missing(directory.join(name)));
+    };
+    match client_secret {
+        serde_json::Value::String(secret) => {
+            Ok(ClientAuth::BasicUnencoded { client_id, secret: secret.into() })
+        }
+        // A public client. The empty secret counts as none (RFC 6749 §2.3.1), and Plan B, which
+        // wants to see one whatever it is, is content.
+        serde_json::Value::Null if has_user => {
+            Ok(ClientAuth::Post { client_id, secret: "".into() })
+        }
+        // And a public client has nothing but the user to show.
+        serde_json::Value::Null => Err(missing(directory.join("user.json"))),
+        _ => {
+            let reason = CredentialFault::Malformed(shape);
+            Err(TokenError::Credentials { file: path, reason })
+        }
+    }
+}
+
+/// That there is no ready-made token for a name, and nothing else may be used.
+pub(crate) fn no_token(directory: &Path, name: &str) -> TokenError {
+    missing(directory.join(format!("{name}-token-secret")))
+}
+
+/// A name is not a path: one that could lead out of the directory has no file.
+fn is_file_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['/', '\\', '\0'])
+}
+
 /// The ready-made token of a name, if there is one. Blocks on the file system.
 pub(crate) fn read_token(directory: &Path, name: &str) -> Result<Option<Secret>, TokenError> {
-    // A name is not a path: one that could lead out of the directory has no file.
-    if name.is_empty() || name.contains(['/', '\\', '\0']) {
+    if !is_file_name(name) {
         return Ok(None);
     }
     let file = directory.join(format!("{name}-token-secret"));
@@ -146,18 +186,42 @@ mod tests {
     #[test]
     fn what_the_files_hold_decides_the_grant() {
         let files = directory(&[USER, CLIENT]);
-        let (client, grant) = read_directory(files.path()).unwrap();
+        let (client, grant) = read_directory(files.path(), "orders").unwrap();
         assert!(matches!(client, ClientAuth::BasicUnencoded { .. }));
         assert!(matches!(grant, Grant::Password { .. }));
         let files = directory(&[CLIENT]);
-        let (_, grant) = read_directory(files.path()).unwrap();
+        let (_, grant) = read_directory(files.path(), "orders").unwrap();
         assert!(matches!(grant, Grant::ClientCredentials));
+    }
+
+    #[test]
+    fn a_client_of_a_name_takes_the_place_of_the_one_of_all() {
+        let of = |files: &[(&str, &str)], name| {
+            let files = directory(files);
+            let (client, grant) = read_directory(files.path(), name)?;
+            let ClientAuth::BasicUnencoded { client_id, secret } = client else { panic!() };
+            Ok::<_, TokenError>((format!("{client_id}:{}", secret.reveal()), grant))
+        };
+        let mine = [("orders-client-id", "mine\n"), ("orders-client-secret", "m\n")];
+        let (client, grant) = of(&mine, "orders").unwrap();
+        assert_eq!(client, "mine:m");
+        assert!(matches!(grant, Grant::ClientCredentials));
+        let all = [mine[0], mine[1], USER, CLIENT];
+        let (client, grant) = of(&all, "orders").unwrap();
+        assert_eq!(client, "mine:m");
+        assert!(matches!(grant, Grant::Password { .. }));
+        assert_eq!(of(&all, "stock").unwrap().0, "c:s");
+        assert_eq!(of(&all, "../orders").unwrap().0, "c:s");
+        for (half, lacks) in [(mine[0], "orders-client-secret"), (mine[1], "orders-client-id")] {
+            let error = of(&[half, CLIENT], "orders").unwrap_err().to_string();
+            assert!(error.ends_with(&format!("{lacks}: entity not found")), "{error}");
+        }
     }
 
     #[test]
     fn a_client_secret_of_null_means_a_public_client() {
         let files = directory(&[USER, PUBLIC]);
-        let (client, _) = read_directory(files.path()).unwrap();
+        let (client, _) = read_directory(files.path(), "orders").unwrap();
         let ClientAuth::Post { client_id, secret } = client else { panic!("{client:?}") };
         assert_eq!((client_id.as_str(), secret.reveal()), ("c", ""));
     }
@@ -179,13 +243,13 @@ mod tests {
         ];
         for (files, says) in table {
             let files = directory(files);
-            let error = read_directory(files.path()).unwrap_err();
+            let error = read_directory(files.path(), "orders").unwrap_err();
             let text = format!("{error} {error:?}");
             assert!(text.contains(says), "{text} should say {says}");
             assert!(!text.contains("canary"), "{text}");
         }
         let files = directory(&[("client.json", &"x".repeat(70_000))]);
-        let error = read_directory(files.path()).unwrap_err().to_string();
+        let error = read_directory(files.path(), "orders").unwrap_err().to_string();
         assert!(error.ends_with("client.json: too big"), "{error}");
     }
 

@@ -40,6 +40,7 @@ mod fixed;
 mod grant;
 #[cfg(feature = "login")]
 mod login;
+mod renewal;
 mod schedule;
 mod secret;
 mod settings;

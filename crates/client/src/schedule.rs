@@ -25,6 +25,25 @@ pub(crate) enum Freshness {
     Expired,
 }
 
+/// What becomes of a token that is over while there is no new one to be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AfterExpiry {
+    /// It is used for [`GRACE`] more.
+    Grace,
+    /// It is used until there is one.
+    Ignored,
+}
+
+/// As long as the Python library tolerates: clocks differ, and servers are as lenient.
+const GRACE: Duration = Duration::from_mins(1);
+
+impl AfterExpiry {
+    /// Whether `token` is returned although it could not be renewed.
+    pub(crate) fn still_serves(self, token: &AccessToken, now: SystemTime) -> bool {
+        self == Self::Ignored || now < token.expires_at() + GRACE
+    }
+}
+
 /// Never renew earlier than this before the end.
 const FURTHEST_AHEAD: Duration = Duration::from_mins(20);
 
@@ -105,6 +124,15 @@ mod tests {
         }
         let after = START + Duration::from_secs(61);
         assert_eq!(freshness(&token(60), after), Expired);
+    }
+
+    #[test]
+    fn an_expired_token_serves_a_minute_more_unless_its_end_is_ignored() {
+        for (after, grace, ignored) in [(0, true, true), (59, true, true), (60, false, true)] {
+            let now = START + Duration::from_secs(100 + after);
+            assert_eq!(AfterExpiry::Grace.still_serves(&token(100), now), grace, "{after}");
+            assert_eq!(AfterExpiry::Ignored.still_serves(&token(100), now), ignored, "{after}");
+        }
     }
 
     #[test]

@@ -36,16 +36,30 @@ pub struct TokensBuilder {
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// Files that are read again for every request.
-    Directory(PathBuf),
+    Directory(Origin),
     /// Handed over in code.
     Given(ClientAuth, Grant),
+}
+
+/// A directory of credentials.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) directory: PathBuf,
+    /// Whether the only thing to be found there are ready-made tokens
+    pub(crate) tokens_only: bool,
+}
+
+impl Source {
+    fn directory(directory: PathBuf) -> Self {
+        Self::Directory(Origin { directory, tokens_only: false })
+    }
 }
 
 impl Default for TokensBuilder {
     fn default() -> Self {
         Self {
             token_url: None,
-            source: Source::Directory(PathBuf::from(".")),
+            source: Source::directory(PathBuf::from(".")),
             fixed: HashMap::new(),
             timeouts: Timeouts::default(),
             plain_http: PlainHttp::default(),
@@ -91,11 +105,28 @@ impl TokensBuilder {
         self
     }
 
-    /// The directory with `user.json` and `client.json`, read again for every request, so that a
-    /// rotation needs no restart; and with ready-made tokens in `<name>-token-secret`.
+    /// The directory with `user.json` and `client.json` (or, for one name, `<name>-client-id` and
+    /// `<name>-client-secret`), read again for every request, so that a rotation needs no restart;
+    /// and with ready-made tokens in `<name>-token-secret`.
     #[must_use]
     pub fn credentials_dir(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.source = Source::Directory(directory.into());
+        let directory = directory.into();
+        match &mut self.source {
+            Source::Directory(origin) => origin.directory = directory,
+            Source::Given(..) => self.source = Source::directory(directory),
+        }
+        self
+    }
+
+    /// Takes ready-made tokens from the directory and never asks a server, whatever else is there:
+    /// without `<name>-token-secret` there is no token. Fixed tokens still count. It is the
+    /// `from_file_only` of the Python library. With [`credentials`](Self::credentials) from code it
+    /// means nothing.
+    #[must_use]
+    pub fn from_file_only(mut self) -> Self {
+        if let Source::Directory(origin) = &mut self.source {
+            origin.tokens_only = true;
+        }
         self
     }
 
@@ -107,7 +138,8 @@ impl TokensBuilder {
         self
     }
 
-    /// A ready-made token for a name, taken to live a year: for tests and for development.
+    /// A ready-made token for a name, taken to live a year: for tests and for development. The name
+    /// need not be given to [`Tokens::manage`].
     ///
     /// # Errors
     /// [`TokenError::Settings`] when it could not stand in a header.
@@ -209,7 +241,7 @@ mod tests {
     #[test]
     fn credentials_are_in_the_current_directory_unless_said_otherwise() {
         let directory = |builder: TokensBuilder| match builder.source {
-            Source::Directory(directory) => directory,
+            Source::Directory(origin) => origin.directory,
             Source::Given(..) => panic!("not a directory"),
         };
         assert_eq!(directory(from(&[])), PathBuf::from("."));

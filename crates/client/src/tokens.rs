@@ -1,14 +1,9 @@
 //! Managed tokens: held by name, renewed ahead of their end, asked for once however many wait.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
-use std::time::{Duration, SystemTime};
-
-use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, Shared};
-use tokio::task::AbortHandle;
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::time::Duration;
 
 use crate::bearer::{BearerAuth, NamedToken};
 use crate::clock::Clock;
@@ -16,9 +11,10 @@ use crate::credentials;
 use crate::endpoint::TokenEndpoint;
 use crate::error::TokenError;
 use crate::grant::Grant;
-use crate::schedule::{self, Freshness};
+use crate::renewal::Renewal;
+use crate::schedule::AfterExpiry;
 use crate::secret::{AccessToken, Provenance, Secret};
-use crate::settings::{Source, TokensBuilder};
+use crate::settings::{Origin, Source, TokensBuilder};
 use crate::transport::PlainHttp;
 
 /// How long a fixed token is taken to live.
@@ -27,9 +23,6 @@ const FIXED_LIFE: Duration = Duration::from_hours(365 * 24);
 /// How long a token from a file can outlive the file.
 const FILE_LIFE: Duration = Duration::from_mins(2);
 
-/// A token this young that is refused would be refused again: renewing it helps nobody.
-const TOO_YOUNG_TO_REPLACE: Duration = Duration::from_secs(5);
-
 /// How often [`Tokens::keep_fresh`] looks.
 const ROUND: Duration = Duration::from_secs(1);
 
@@ -37,9 +30,9 @@ const ROUND: Duration = Duration::from_secs(1);
 ///
 /// A token is renewed ahead of its end, in the background of a [`get`](Self::get), so callers do
 /// not wait: when 60 % of its life is used, but at most 20 minutes ahead. While the server does
-/// not answer, the old token stays in use until it really ends, and attempts are spaced out with
-/// growing, jittered pauses (a `Retry-After` is obeyed). However many ask at once, there is one
-/// request per name.
+/// not answer, the old token stays in use until a minute after its end (clocks differ, and who
+/// checks it may be as lenient), and attempts are spaced out with growing, jittered pauses (a
+/// `Retry-After` is obeyed). However many ask at once, there is one request per name.
 #[derive(Clone, Debug)]
 pub struct Tokens {
     inner: Arc<Inner>,
@@ -62,31 +55,7 @@ struct Inner {
 struct Entry {
     name: String,
     scopes: Vec<String>,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    held: Option<AccessToken>,
-    /// The last request, perhaps still under way.
-    flight: Option<Flight>,
-    /// Failures in a row, the last of them, and when to try again.
-    failures: u32,
-    failed: Option<(TokenError, SystemTime)>,
-}
-
-/// The answer that many can wait for, and whether there is still something to wait for.
-#[derive(Clone, Debug)]
-struct Flight {
-    answer: Shared<BoxFuture<'static, Result<AccessToken, TokenError>>>,
-    task: AbortHandle,
-}
-
-impl State {
-    /// Also false when the runtime of the request was shut down under it.
-    fn under_way(&self) -> Option<&Flight> {
-        self.flight.as_ref().filter(|flight| !flight.task.is_finished())
-    }
+    renewal: Arc<Renewal>,
 }
 
 impl Tokens {
@@ -103,6 +72,7 @@ impl Tokens {
         TokensBuilder::default()
     }
 
+    /// Names of fixed tokens are under management from the start.
     pub(crate) fn new(
         endpoint: Option<TokenEndpoint>,
         source: Source,
@@ -112,8 +82,11 @@ impl Tokens {
     ) -> Self {
         let rotated = tokio::sync::Mutex::default();
         let named = RwLock::default();
+        let names: Vec<String> = fixed.keys().cloned().collect();
         let inner = Inner { endpoint, source, rotated, fixed, plain_http, clock, named };
-        Self { inner: Arc::new(inner) }
+        let tokens = Self { inner: Arc::new(inner) };
+        names.into_iter().for_each(|name| tokens.take(name, Vec::new(), AfterExpiry::Grace));
+        tokens
     }
 
     /// Takes a name under management, and forgets a token it had.
@@ -122,9 +95,26 @@ impl Tokens {
         name: impl Into<String>,
         scopes: impl IntoIterator<Item = S>,
     ) {
-        let name = name.into();
         let scopes = scopes.into_iter().map(Into::into).collect();
-        let entry = Entry { name: name.clone(), scopes, state: Mutex::default() };
+        self.take(name.into(), scopes, AfterExpiry::Grace);
+    }
+
+    /// The same, for whoever would rather send an expired token than none: while there is no new
+    /// one to be had, [`get`](Self::get) goes on returning the old one, with a warning in the log.
+    /// It is the `ignore_expiration` of the Python library.
+    pub fn manage_ignoring_expiration<S: Into<String>>(
+        &self,
+        name: impl Into<String>,
+        scopes: impl IntoIterator<Item = S>,
+    ) {
+        let scopes = scopes.into_iter().map(Into::into).collect();
+        self.take(name.into(), scopes, AfterExpiry::Ignored);
+    }
+
+    fn take(&self, name: String, scopes: Vec<String>, after_expiry: AfterExpiry) {
+        let clock = Arc::clone(&self.inner.clock);
+        let renewal = Renewal::new(name.clone(), after_expiry, clock, None);
+        let entry = Entry { name: name.clone(), scopes, renewal };
         let mut named = self.inner.named.write().unwrap_or_else(PoisonError::into_inner);
         named.insert(name, Arc::new(entry));
     }
@@ -137,31 +127,7 @@ impl Tokens {
     /// [`TokenError`] when there is no good token and none to be had.
     pub async fn get(&self, name: &str) -> Result<AccessToken, TokenError> {
         let entry = self.inner.entry(name)?;
-        let now = self.inner.clock.now();
-        let (held, flight) = {
-            let mut state = entry.state();
-            let held = state.held.clone();
-            let freshness = held.as_ref().map(|token| schedule::freshness(token, now));
-            match (held, freshness) {
-                (Some(token), Some(Freshness::Fresh)) => return Ok(token),
-                (Some(token), Some(Freshness::Due)) => {
-                    let _ = self.inner.begin(&entry, &mut state, now);
-                    return Ok(token);
-                }
-                (held, freshness) => (
-                    held.filter(|_| freshness == Some(Freshness::Urgent)),
-                    self.inner.begin(&entry, &mut state, now),
-                ),
-            }
-        };
-        let fetched = match flight {
-            Ok(flight) => flight.answer.await,
-            Err(error) => Err(error),
-        };
-        match (fetched, held) {
-            (Err(_), Some(token)) if self.inner.clock.now() < token.expires_at() => Ok(token),
-            (fetched, _) => fetched,
-        }
+        entry.renewal.get(|| Arc::clone(&self.inner).fetch(Arc::clone(&entry))).await
     }
 
     /// A new token, whatever is held. Pauses after failures do not apply.
@@ -170,8 +136,7 @@ impl Tokens {
     /// [`TokenError`]; the held token stays.
     pub async fn refresh(&self, name: &str) -> Result<AccessToken, TokenError> {
         let entry = self.inner.entry(name)?;
-        let flight = self.inner.launch(&entry, &mut entry.state());
-        flight.answer.await
+        entry.renewal.refresh(|| Arc::clone(&self.inner).fetch(Arc::clone(&entry))).await
     }
 
     /// A better token than `refused`, which a resource server answered with 401: the one held, if
@@ -186,26 +151,7 @@ impl Tokens {
         refused: &AccessToken,
     ) -> Result<Option<AccessToken>, TokenError> {
         let entry = self.inner.entry(name)?;
-        let now = self.inner.clock.now();
-        let flight = {
-            let mut state = entry.state();
-            if let Some(held) = &state.held {
-                if !held.is_same(refused) {
-                    return Ok(Some(held.clone()));
-                }
-                let age = now.duration_since(held.issued_at()).unwrap_or(Duration::MAX);
-                let pointless = match held.provenance() {
-                    Provenance::Issued => age < TOO_YOUNG_TO_REPLACE,
-                    Provenance::File => false,
-                    Provenance::Fixed => true,
-                };
-                if pointless && state.under_way().is_none() {
-                    return Ok(None);
-                }
-            }
-            self.inner.begin(&entry, &mut state, now)?
-        };
-        Ok(Some(flight.answer.await?).filter(|token| !token.is_same(refused)))
+        entry.renewal.replace(refused, || Arc::clone(&self.inner).fetch(Arc::clone(&entry))).await
     }
 
     /// Middleware that sends the token of `name`, and tries once more after a 401.
@@ -248,53 +194,11 @@ impl Inner {
         let now = self.clock.now();
         let named = self.named.read().unwrap_or_else(PoisonError::into_inner);
         for entry in named.values() {
-            let mut state = entry.state();
-            let fresh = state.held.as_ref().is_some_and(|token| {
-                schedule::freshness(token, now) == Freshness::Fresh
-                    || token.provenance() == Provenance::File
-            });
-            if !fresh {
-                let _ = self.begin(entry, &mut state, now);
-            }
+            entry.renewal.renew_if_due(now, || Arc::clone(self).fetch(Arc::clone(entry)));
         }
     }
 
-    /// Joins the request that is under way, or starts one unless the server is to be left alone.
-    fn begin(
-        self: &Arc<Self>,
-        entry: &Arc<Entry>,
-        state: &mut State,
-        now: SystemTime,
-    ) -> Result<Flight, TokenError> {
-        if state.under_way().is_none()
-            && let Some((last, until)) = &state.failed
-            && let Ok(retry_in) = until.duration_since(now)
-            && !retry_in.is_zero()
-        {
-            return Err(TokenError::BackingOff { retry_in, last: Box::new(last.clone()) });
-        }
-        Ok(self.launch(entry, state))
-    }
-
-    /// A task of its own, so that nobody's giving up takes the answer from the others.
-    fn launch(self: &Arc<Self>, entry: &Arc<Entry>, state: &mut State) -> Flight {
-        if let Some(flight) = state.under_way() {
-            return flight.clone();
-        }
-        let (inner, entry) = (Arc::clone(self), Arc::clone(entry));
-        let task = tokio::spawn(async move {
-            let fetched = inner.fetch(&entry).await;
-            entry.settle(&fetched, inner.clock.now());
-            fetched
-        });
-        let handle = task.abort_handle();
-        let answer = task.map(|end| end.unwrap_or(Err(TokenError::Interrupted))).boxed().shared();
-        let flight = Flight { answer, task: handle };
-        state.flight = Some(flight.clone());
-        flight
-    }
-
-    async fn fetch(&self, entry: &Entry) -> Result<AccessToken, TokenError> {
+    async fn fetch(self: Arc<Self>, entry: Arc<Entry>) -> Result<AccessToken, TokenError> {
         let now = self.clock.now();
         let ready_made = |secret: Secret, provenance, life| {
             Ok(AccessToken::new(secret, provenance, now, life, entry.scopes.clone()))
@@ -303,9 +207,9 @@ impl Inner {
             return ready_made(token.clone(), Provenance::Fixed, FIXED_LIFE);
         }
         match &self.source {
-            Source::Directory(directory) => {
-                let (directory, name) = (directory.clone(), entry.name.clone());
-                match from_files(directory, name, self.endpoint.is_some()).await? {
+            Source::Directory(origin) => {
+                let (origin, name) = (origin.clone(), entry.name.clone());
+                match from_files(origin, name, self.endpoint.is_some()).await? {
                     Files::Token(token) => ready_made(token, Provenance::File, FILE_LIFE),
                     Files::Credentials(client, grant) => {
                         let endpoint = self.endpoint.as_ref().ok_or(TokenError::NoTokenUrl)?;
@@ -338,57 +242,20 @@ enum Files {
     Credentials(crate::client_auth::ClientAuth, Grant),
 }
 
-async fn from_files(
-    directory: PathBuf,
-    name: String,
-    has_endpoint: bool,
-) -> Result<Files, TokenError> {
+async fn from_files(origin: Origin, name: String, has_endpoint: bool) -> Result<Files, TokenError> {
     let read = tokio::task::spawn_blocking(move || {
+        let directory: PathBuf = origin.directory;
         if let Some(token) = credentials::read_token(&directory, &name)? {
             return Ok(Files::Token(token));
+        }
+        if origin.tokens_only {
+            return Err(credentials::no_token(&directory, &name));
         }
         if !has_endpoint {
             return Err(TokenError::NoTokenUrl);
         }
-        let (client, grant) = credentials::read_directory(&directory)?;
+        let (client, grant) = credentials::read_directory(&directory, &name)?;
         Ok(Files::Credentials(client, grant))
     });
     read.await.unwrap_or(Err(TokenError::Interrupted))
-}
-
-impl Entry {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn settle(&self, fetched: &Result<AccessToken, TokenError>, now: SystemTime) {
-        let mut state = self.state();
-        match fetched {
-            Ok(token) => {
-                state.held = Some(token.clone());
-                state.failures = 0;
-                state.failed = None;
-                tracing::debug!(token_name = self.name, "token renewed");
-            }
-            Err(error) => {
-                let good_until = state.held.as_ref().map(AccessToken::expires_at);
-                let good_until = good_until.filter(|until| *until > now);
-                state.failures = state.failures.saturating_add(1);
-                let pause = schedule::pause(state.failures, error, good_until.is_some(), chance());
-                state.failed = Some((error.clone(), now + pause));
-                let error = error as &dyn std::error::Error;
-                if good_until.is_some() {
-                    tracing::warn!(token_name = self.name, error, "keeping the old token");
-                } else {
-                    // Whoever asks for it is told, and decides whether that is worth a warning.
-                    tracing::debug!(token_name = self.name, error, "no token");
-                }
-            }
-        }
-    }
-}
-
-/// 0..1, different for each process and call. It spreads load and guards nothing.
-fn chance() -> f64 {
-    f64::from((RandomState::new().hash_one(()) >> 32) as u32) / (f64::from(u32::MAX) + 1.0)
 }

@@ -13,6 +13,8 @@ mod provider;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
+mod stups;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod tokens;
