@@ -39,6 +39,9 @@ pub enum TokenError {
         /// What is wrong with it.
         reason: CredentialFault,
     },
+    /// The login has no refresh token, so its access token cannot be renewed.
+    #[error("the login has no refresh token")]
+    NoRefreshToken,
     /// The [`AssertionSigner`](crate::AssertionSigner) failed.
     #[error("the client assertion could not be signed: {0}")]
     Signing(Arc<dyn std::error::Error + Send + Sync>),

@@ -22,6 +22,7 @@
 //! | [`TokenEndpoint`]                      | one token request                      | RFC 6749 §3.2, §5    |
 //! | [`Grant`]                              | client credentials, password, refresh, code | RFC 6749 §4.1, §4.3, §4.4, §6 |
 //! | [`RelyingParty`], [`Provider`]         | signing people in; feature `login` (default) | OIDC Core §3.1, RFC 7636, RFC 9207, RFC 8252 |
+//! | [`LoginTokens`]                        | the access token of somebody who signed in, kept good | RFC 6749 §6 |
 //! | [`ClientAuth`], [`AssertionSigner`]    | who the client is                      | RFC 6749 §2.3, RFC 7523 |
 //! | feature `signing`                      | assertions signed by `grantor-crypto`  | RFC 7523 §2.2        |
 //! | [`TokenError`], [`Refusal`]            | why there is no token                  | RFC 6749 §5.2        |
@@ -64,6 +65,7 @@ pub use login::{
     provider::{Provider, ProviderSettings},
     relying_party::{Login, RelyingParty},
     request::AuthorizationRequest,
+    tokens::LoginTokens,
 };
 pub use secret::{AccessToken, Provenance, Secret};
 pub use settings::TokensBuilder;

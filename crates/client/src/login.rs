@@ -14,6 +14,8 @@
 //! | [`callback`]          | what came back, held against what was kept                    | RFC 6749 §4.1.2, RFC 9207 |
 //! | [`id_token`]          | the rules for ID tokens                                       | OIDC Core §3.1.3.7 |
 //! | [`relying_party`]     | the above, one after the other                                | OIDC Core §3.1 |
+//! | [`refreshes`]         | a refresh token is spent once, however many hold it           | RFC 6749 §6, RFC 9700 §4.14.2 |
+//! | [`tokens`]            | the access token of a login, kept good                        | RFC 6750 §3.1 |
 //! | [`loopback`], [`browser`] | a redirect URI on this machine, and a browser to get there | RFC 8252 §7.3 |
 
 pub(crate) mod browser;
@@ -25,5 +27,7 @@ pub(crate) mod keys;
 pub(crate) mod loopback;
 pub(crate) mod pending;
 pub(crate) mod provider;
+pub(crate) mod refreshes;
 pub(crate) mod relying_party;
 pub(crate) mod request;
+pub(crate) mod tokens;

@@ -49,6 +49,20 @@ impl IdToken {
         self.claims.text(name)
     }
 
+    /// Whether this token, from a refresh, goes on with the login of `before`. OIDC Core §12.2: same
+    /// issuer and subject, same audience, the original `auth_time`, no other nonce.
+    pub(crate) fn continues(&self, before: &Self) -> Result<(), IdTokenError> {
+        let same = |name: &str| self.claims.get(name) == before.claims.get(name);
+        let same_if_there = |name: &str| self.claims.get(name).is_none() || same(name);
+        let registered = &self.claims.registered;
+        let goes_on = registered.sub == before.claims.registered.sub
+            && registered.iss == before.claims.registered.iss
+            && same_if_there("auth_time")
+            && same_if_there("nonce")
+            && same("azp");
+        if goes_on { Ok(()) } else { Err(IdTokenError::Continuity) }
+    }
+
     /// The token itself, for `id_token_hint`. OIDC RP-Initiated Logout §2.
     pub fn reveal(&self) -> &str {
         self.text.reveal()
@@ -87,8 +101,8 @@ pub(crate) enum Occasion<'a> {
         max_age: Option<i64>,
         acr: &'a [String],
     },
-    /// A refresh; the ID token of the login, if it was kept.
-    Refresh(Option<&'a IdToken>),
+    /// A refresh. Whom it may be about is asked with [`IdToken::continues`].
+    Refresh,
 }
 
 /// The header of a token that may be an ID token, with an algorithm that is taken.
@@ -139,7 +153,7 @@ pub(crate) fn verify(
             check_auth_time(&claims, max_age, expected.now)?;
             check_acr(&claims, acr)?;
         }
-        Occasion::Refresh(before) => check_continuity(&claims, before)?,
+        Occasion::Refresh => {}
     }
     check_access_token(&claims, header.alg, expected.access_token)?;
     Ok(IdToken { claims, text: text.into() })
@@ -212,20 +226,6 @@ fn check_access_token(
         return Ok(());
     }
     Err(IdTokenError::AccessTokenHash)
-}
-
-/// §12.2: same issuer and subject, same audience, the original `auth_time`, no other nonce.
-fn check_continuity(claims: &Claims, before: Option<&IdToken>) -> Result<(), IdTokenError> {
-    let Some(before) = before else { return Ok(()) };
-    let same = |name: &str| claims.get(name) == before.claims.get(name);
-    let same_if_there = |name: &str| claims.get(name).is_none() || same(name);
-    let registered = &claims.registered;
-    let goes_on = registered.sub == before.claims.registered.sub
-        && registered.iss == before.claims.registered.iss
-        && same_if_there("auth_time")
-        && same_if_there("nonce")
-        && same("azp");
-    if goes_on { Ok(()) } else { Err(IdTokenError::Continuity) }
 }
 
 #[cfg(test)]

@@ -19,7 +19,9 @@ use crate::login::id_token::{self, IdToken, Occasion};
 use crate::login::loopback::Loopback;
 use crate::login::pending::PendingLogin;
 use crate::login::provider::Provider;
+use crate::login::refreshes::Refreshes;
 use crate::login::request::AuthorizationRequest;
+use crate::login::tokens::LoginTokens;
 use crate::secret::{AccessToken, Secret};
 
 /// An application that people sign in to. Make one when the application starts; cheap to clone.
@@ -45,6 +47,7 @@ pub struct RelyingParty {
     client: ClientAuth,
     redirect_uri: Arc<str>,
     trusted_audiences: Vec<String>,
+    refreshes: Arc<Refreshes>,
 }
 
 /// Somebody signed in, or renewed what came of it.
@@ -74,7 +77,8 @@ impl RelyingParty {
             _ => return Err(LoginError::Settings("the redirect URI")),
         }
         let redirect_uri = redirect_uri.into();
-        Ok(Self { provider, client, redirect_uri, trusted_audiences: Vec::new() })
+        let refreshes = Refreshes::new(Arc::clone(&provider.settings().clock));
+        Ok(Self { provider, client, redirect_uri, trusted_audiences: Vec::new(), refreshes })
     }
 
     /// Takes ID tokens that are also for `audience`. OIDC Core §3.1.3.7, point 3.
@@ -155,8 +159,17 @@ impl RelyingParty {
         finished
     }
 
+    /// Keeps the access token of a login good from here on.
+    pub fn keep(&self, login: Login) -> LoginTokens {
+        LoginTokens::new(self.clone(), login)
+    }
+
     /// Renews the access token. `before` is the ID token of the login, if it was kept: a new one
     /// must be about the same person.
+    ///
+    /// A refresh token is presented once, however many call this with it at the same time: all get
+    /// the one answer. Whoever comes with a copy of it within a minute, when it has been replaced,
+    /// gets what it bought, the newest there is. [`Self::keep`] does more.
     ///
     /// # Errors
     /// [`LoginError::Token`] with `invalid_grant` when the refresh token is spent or withdrawn.
@@ -165,11 +178,19 @@ impl RelyingParty {
         refresh_token: &Secret,
         before: Option<&IdToken>,
     ) -> Result<Login, LoginError> {
-        let grant = Grant::RefreshToken(refresh_token.clone());
-        let issued = self.redeem(&grant, &[], &[]).await?;
-        let mut login = self.believe(issued, Occasion::Refresh(before)).await?;
-        // RFC 6749 §6: without a new one the old one stays.
-        login.refresh_token.get_or_insert_with(|| refresh_token.clone());
+        let (client, token) = (self.clone(), refresh_token.clone());
+        let spend = async move || {
+            let issued = client.redeem(&Grant::RefreshToken(token.clone()), &[], &[]).await?;
+            let mut login = client.believe(issued, Occasion::Refresh).await?;
+            // RFC 6749 §6: without a new one the old one stays.
+            login.refresh_token.get_or_insert(token);
+            Ok(login)
+        };
+        let login = self.refreshes.once(refresh_token, spend).await?;
+        // Each for itself: others may have asked, with less to compare.
+        if let (Some(before), Some(now)) = (before, &login.id_token) {
+            now.continues(before)?;
+        }
         Ok(login)
     }
 

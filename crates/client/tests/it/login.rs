@@ -139,16 +139,19 @@ async fn a_refresh_is_about_the_same_person_and_keeps_the_token_when_none_is_new
     let (token, who) = (login.refresh_token.unwrap(), login.id_token.unwrap());
     provider.change(|manners| drop(manners.answer.insert("refresh_token".into(), json!("rt2"))));
     let renewed = shop.refresh(&token, Some(&who)).await.unwrap();
-    assert_eq!(renewed.refresh_token.unwrap().reveal(), "rt2");
+    let token_2 = renewed.refresh_token.unwrap();
+    assert_eq!(token_2.reveal(), "rt2");
     assert_eq!(provider.with(|manners| manners.asked[1].0["refresh_token"].clone()), "rt");
     provider.change(|manners| drop(manners.answer.insert("refresh_token".into(), json!(null))));
-    let renewed = shop.refresh(&token, None).await.unwrap();
-    assert_eq!(renewed.refresh_token.unwrap().reveal(), "rt");
+    let renewed = shop.refresh(&token_2, None).await.unwrap();
+    assert_eq!(renewed.refresh_token.unwrap().reveal(), "rt2");
     provider.change(|manners| drop(manners.claims.insert("sub".into(), json!("u-2"))));
-    let other = shop.refresh(&token, Some(&who)).await;
+    let other = shop.refresh(&token_2, Some(&who)).await;
     assert!(matches!(other, Err(LoginError::IdToken(IdTokenError::Continuity))), "{other:?}");
     provider.change(|manners| drop(manners.answer.insert("error".into(), json!("invalid_grant"))));
-    let LoginError::Token(error) = shop.refresh(&token, None).await.unwrap_err() else { panic!() };
+    let LoginError::Token(error) = shop.refresh(&token_2, None).await.unwrap_err() else {
+        panic!()
+    };
     assert_eq!(error.refusal().unwrap().error.as_deref(), Some("invalid_grant"));
 }
 

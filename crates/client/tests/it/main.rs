@@ -11,6 +11,8 @@ mod middleware;
 #[cfg(test)]
 mod provider;
 #[cfg(test)]
+mod refresh;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod stups;

@@ -43,6 +43,10 @@ pub(crate) struct Manners {
     pub(crate) asked: Vec<(HashMap<String, String>, Option<String>)>,
     /// How often keys were asked for
     pub(crate) key_requests: usize,
+    /// How long the token endpoint thinks
+    pub(crate) delay: Duration,
+    /// Whether the token endpoint is out of order
+    pub(crate) down: bool,
     /// The nonce of the login that is under way
     nonce: Option<String>,
 }
@@ -79,6 +83,8 @@ impl FakeProvider {
             userinfo: json!({ "sub": "u-1", "name": "Alice" }),
             asked: Vec::new(),
             key_requests: 0,
+            delay: Duration::ZERO,
+            down: false,
             nonce: None,
         }));
         let app = Router::new()
@@ -154,12 +160,17 @@ async fn token(
     headers: HeaderMap,
     body: String,
 ) -> Response {
+    let delay = manners.lock().unwrap().delay;
+    tokio::time::sleep(delay).await;
     let mut manners = manners.lock().unwrap();
     let form: HashMap<_, _> = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
     let authorization = headers.get(header::AUTHORIZATION);
     let authorization = authorization.map(|value| value.to_str().unwrap().to_owned());
     let first = form["grant_type"] == "authorization_code";
     manners.asked.push((form, authorization));
+    if manners.down {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     let mut claims = json!({ "iss": issuer, "sub": "u-1", "aud": "shop", "iat": NOW,
         "exp": NOW + 300, "auth_time": NOW - 10 });
     if let Some(nonce) = manners.nonce.as_ref().filter(|_| first) {
