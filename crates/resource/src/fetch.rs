@@ -74,8 +74,9 @@ impl Fetch {
             .connect_timeout(TIMEOUT)
             .https_only(!plain);
         if plain {
-            // A machine without certificates can still run everything on loopback.
-            builder = builder.tls_certs_only([]);
+            // A machine without certificates can still run everything on loopback, and through a proxy
+            // loopback would be somebody else's.
+            builder = builder.no_proxy().tls_certs_only([]);
         }
         Ok(Self { client: builder.build()?, plain })
     }

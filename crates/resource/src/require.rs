@@ -17,6 +17,9 @@ pub enum ScopeRule {
     AllOf(Arc<[ScopeToken]>),
     /// One of them is enough; the first is what a caller is told to ask for.
     AnyOf(Arc<[ScopeToken]>),
+    /// One of these sets is enough, if the token has each scope of it; made with
+    /// [`ScopeRule::or`].
+    AnyOfAll(Arc<[Arc<[ScopeToken]>]>),
 }
 
 /// A rule that needs each of these scopes.
@@ -46,12 +49,55 @@ fn tokens<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> Arc<[ScopeToken
 }
 
 impl ScopeRule {
+    /// This rule or that one: either is enough. What comes first is what a caller without any of it
+    /// is told to ask for.
+    ///
+    /// ```
+    /// use grantor_resource::{ScopeRule, all_of, any_of};
+    ///
+    /// // (uid and sales_order.read) or sales_order.read_all
+    /// let rule = all_of(["uid", "sales_order.read"]).or(any_of(["sales_order.read_all"]));
+    /// # assert!(rule.is_met_by(&"sales_order.read_all".parse().unwrap()));
+    /// # assert!(!rule.is_met_by(&"uid".parse().unwrap()));
+    /// ```
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let mut sets: Vec<Arc<[ScopeToken]>> = Vec::new();
+        for set in self.alternatives().into_iter().chain(other.alternatives()) {
+            if !sets.contains(&set) {
+                sets.push(set);
+            }
+        }
+        Self::AnyOfAll(sets.into())
+    }
+
+    /// The sets of which one is enough.
+    fn alternatives(self) -> Vec<Arc<[ScopeToken]>> {
+        match self {
+            Self::AllOf(all) => vec![all],
+            Self::AnyOf(any) => any.iter().map(|one| Arc::from([one.clone()])).collect(),
+            Self::AnyOfAll(sets) => sets.to_vec(),
+        }
+    }
+
     /// Whether these scopes are enough.
     pub fn is_met_by(&self, scopes: &Scopes) -> bool {
+        let has = |one: &ScopeToken| scopes.contains(one.as_str());
         match self {
-            Self::AllOf(all) => all.iter().all(|one| scopes.contains(one.as_str())),
-            Self::AnyOf(any) => any.iter().any(|one| scopes.contains(one.as_str())),
+            Self::AllOf(all) => all.iter().all(has),
+            Self::AnyOf(any) => any.iter().any(has),
+            Self::AnyOfAll(sets) => sets.iter().any(|set| set.iter().all(has)),
         }
+    }
+
+    /// The same rule for whoever has these scopes and lacks some: an alternative of which they have
+    /// a part comes first.
+    fn as_lacked_by(&self, scopes: &Scopes) -> Self {
+        let Self::AnyOfAll(sets) = self else { return self.clone() };
+        let begun = |set: &Arc<[ScopeToken]>| set.iter().any(|one| scopes.contains(one.as_str()));
+        let mut sets = sets.to_vec();
+        sets.sort_by_key(|set| !begun(set));
+        Self::AnyOfAll(sets.into())
     }
 
     /// The `scope` of the challenge, RFC 6750 §3: what to ask for. Of alternatives the first, since
@@ -60,6 +106,7 @@ impl ScopeRule {
         match self {
             Self::AllOf(all) => join(all, " "),
             Self::AnyOf(any) => any[0].to_string(),
+            Self::AnyOfAll(sets) => join(&sets[0], " "),
         }
     }
 }
@@ -69,6 +116,14 @@ impl fmt::Display for ScopeRule {
         match self {
             Self::AllOf(all) => write!(f, "the scope {}", join(all, " ")),
             Self::AnyOf(any) => write!(f, "the scope {}", join(any, " or ")),
+            Self::AnyOfAll(sets) => {
+                let text = |set: &Arc<[ScopeToken]>| match set.len() {
+                    1 => set[0].to_string(),
+                    _ => format!("({})", join(set, " ")),
+                };
+                let texts: Vec<String> = sets.iter().map(text).collect();
+                write!(f, "the scope {}", texts.join(" or "))
+            }
         }
     }
 }
@@ -153,7 +208,9 @@ impl Require {
         match self.need(method) {
             Need::Token => Ok(()),
             Need::Scopes(rule) if rule.is_met_by(caller.scopes()) => Ok(()),
-            Need::Scopes(rule) => Err(Refusal::InsufficientScope(rule.clone())),
+            Need::Scopes(rule) => {
+                Err(Refusal::InsufficientScope(rule.as_lacked_by(caller.scopes())))
+            }
             Need::Nothing => Err(Refusal::MethodNotAllowed(self.allowed())),
         }
     }

@@ -116,6 +116,48 @@ async fn methods_have_alternatives_of_their_own() {
 }
 
 #[tokio::test]
+async fn sets_of_scopes_can_be_alternatives_and_the_challenge_names_one_set() {
+    let world = World::new().await;
+    let require = || {
+        let read = all_of(["uid", "sales_order.read"]).or(any_of(["sales_order.read_all"]));
+        let write = any_of(["sales_order.admin"])
+            .or(all_of(["sales_order.read", "sales_order.write"]))
+            .or(all_of(["stock.read", "stock.write"]));
+        Require::per_method().on(Method::GET, read).on(Method::POST, write)
+    };
+    #[rustfmt::skip]
+    let table = [
+        ("GET",  "uid sales_order.read",               None),
+        ("GET",  "sales_order.read_all",               None),
+        ("HEAD", "sales_order.read_all email",         None),
+        ("GET",  "sales_order.read",                   Some("uid sales_order.read")),
+        ("GET",  "uid",                                Some("uid sales_order.read")),
+        ("GET",  "email",                              Some("uid sales_order.read")),
+        ("GET",  "",                                   Some("uid sales_order.read")),
+        ("POST", "sales_order.admin",                  None),
+        ("POST", "sales_order.write sales_order.read", None),
+        ("POST", "stock.write stock.read",             None),
+        ("POST", "uid",                                Some("sales_order.admin")),
+        ("POST", "sales_order.write",                  Some("sales_order.read sales_order.write")),
+        ("POST", "stock.read",                         Some("stock.read stock.write")),
+        ("POST", "stock.read sales_order.read",        Some("sales_order.read sales_order.write")),
+    ];
+    for (method, scope, wanted) in table {
+        let token = format!("Bearer {}", world.token(&json!({ "scope": scope })));
+        let heard = send(world.api(require()), request(method, "/", &[&token])).await;
+        let challenge = wanted
+            .map(|wanted| format!(r#"{HEAD}, error="insufficient_scope", scope="{wanted}"{TAIL}"#));
+        assert_eq!(heard.challenge(), challenge.as_deref(), "{method} with {scope:?}");
+        assert_eq!(heard.status.as_u16(), if wanted.is_some() { 403 } else { 200 }, "{scope:?}");
+        if (method, scope) == ("GET", "uid") {
+            let says = "the access token lacks the scope (uid sales_order.read) or \
+                        sales_order.read_all";
+            assert_eq!(heard.body["error_description"], says);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_realm_can_be_shut_out() {
     let world = World::new().await;
     let get = async |realm: &str, require: Require| {

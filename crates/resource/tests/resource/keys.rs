@@ -11,6 +11,7 @@ use grantor_resource::{
 };
 use serde_json::json;
 
+use crate::server::Trouble;
 use crate::world::{World, sign, sign_as};
 
 fn key(kid: &str) -> SigningKey {
@@ -49,6 +50,35 @@ async fn sec_076_a_flood_of_unknown_kids_causes_one_fetch_in_thirty_seconds() {
     world.advance(32);
     flood(2000).await;
     assert_eq!(fetches(), 3);
+}
+
+#[tokio::test]
+async fn sec_076_sec_186_keys_without_end_without_answer_or_elsewhere_are_not_waited_for() {
+    for trouble in [Trouble::Endless, Trouble::Elsewhere, Trouble::Silent] {
+        let world = World::new().await;
+        *world.server.jwks_trouble.lock().unwrap() = Some(trouble);
+        world.server.keys.lock().unwrap().insert(0, key("next"));
+        let next = world.server.keys.lock().unwrap()[0].clone();
+        let new_token = sign(&next, Some("at+jwt"), &world.claims().to_string());
+        let asking = async {
+            let asked = (0..50).map(|_| {
+                let (verifier, token) = (world.verifier.clone(), new_token.clone());
+                tokio::spawn(async move { verifier.verify(&token).await.unwrap_err() })
+            });
+            for one in asked.collect::<Vec<_>>() {
+                let refusal = one.await.unwrap().refusal().clone();
+                assert_eq!(refusal, NotReady::KeysUnreachable.into(), "{trouble:?}");
+            }
+        };
+        // Five seconds for the one question, and nothing for those who waited with it.
+        tokio::time::timeout(Duration::from_secs(9), asking).await.expect("bounded");
+        assert_eq!(world.server.jwks_fetches.load(Ordering::SeqCst), 2, "{trouble:?}");
+        assert_eq!(world.refusal(&world.good_token()).await, None, "good tokens do not suffer");
+        // When it is mended, so are we.
+        *world.server.jwks_trouble.lock().unwrap() = None;
+        world.advance(61);
+        assert_eq!(world.refusal(&new_token).await, None, "{trouble:?}");
+    }
 }
 
 #[tokio::test]

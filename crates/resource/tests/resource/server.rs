@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::body::{Body, Bytes};
 use axum::extract::{Form, Query, State};
 use axum::http::header::{AUTHORIZATION, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine as _;
@@ -25,6 +26,17 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 pub(crate) const SALT: &str = "salt of the test";
+
+/// What can be wrong with the address of the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// It takes the question and says nothing
+    Silent,
+    /// Its answer has no end
+    Endless,
+    /// It sends us to another address
+    Elsewhere,
+}
 
 /// What the server is like now; tests change it while it runs.
 #[derive(Debug)]
@@ -50,6 +62,7 @@ pub(crate) struct Server {
     pub(crate) introspection: Mutex<Value>,
     pub(crate) slow: AtomicBool,
     pub(crate) jwks_fetches: AtomicUsize,
+    pub(crate) jwks_trouble: Mutex<Option<Trouble>>,
     pub(crate) introspections: AtomicUsize,
     pub(crate) whole_readings: AtomicUsize,
 }
@@ -74,12 +87,14 @@ pub(crate) async fn serve(key: SigningKey, now: i64) -> Arc<Server> {
         introspection: Mutex::new(json!({"active": false})),
         slow: AtomicBool::new(false),
         jwks_fetches: AtomicUsize::new(0),
+        jwks_trouble: Mutex::default(),
         introspections: AtomicUsize::new(0),
         whole_readings: AtomicUsize::new(0),
     });
     let app = Router::new()
         .route("/.well-known/oauth-authorization-server", get(metadata))
         .route("/jwks", get(jwks))
+        .route("/elsewhere", get(jwks))
         .route("/feed", get(feed))
         .route("/introspect", post(introspect))
         .layer(from_fn_with_state(Arc::clone(&server), outage))
@@ -107,10 +122,22 @@ async fn metadata(State(server): Shared) -> Json<Value> {
     }))
 }
 
-async fn jwks(State(server): Shared) -> Json<JwkSet> {
+async fn jwks(State(server): Shared) -> Response {
     server.jwks_fetches.fetch_add(1, Ordering::SeqCst);
+    let trouble = *server.jwks_trouble.lock().unwrap();
+    match trouble {
+        None => {}
+        Some(Trouble::Silent) => std::future::pending().await,
+        // A server of somebody else's may follow its first piece with others for ever.
+        Some(Trouble::Endless) => {
+            let piece = Bytes::from(vec![b' '; 64 * 1024]);
+            let pieces = std::iter::repeat_with(move || Ok::<_, std::io::Error>(piece.clone()));
+            return Body::from_stream(futures_util::stream::iter(pieces)).into_response();
+        }
+        Some(Trouble::Elsewhere) => return Redirect::temporary("/elsewhere").into_response(),
+    }
     let keys = server.keys.lock().unwrap().iter().map(SigningKey::public_jwk).collect();
-    Json(JwkSet::new(keys).unwrap())
+    Json(JwkSet::new(keys).unwrap()).into_response()
 }
 
 #[derive(Deserialize)]
