@@ -82,10 +82,10 @@ impl Tokens {
     ) -> Self {
         let rotated = tokio::sync::Mutex::default();
         let named = RwLock::default();
-        let names: Vec<String> = fixed.keys().cloned().collect();
+        let known: Vec<String> = fixed.keys().cloned().collect();
         let inner = Inner { endpoint, source, rotated, fixed, plain_http, clock, named };
         let tokens = Self { inner: Arc::new(inner) };
-        names.into_iter().for_each(|name| tokens.take(name, Vec::new(), AfterExpiry::Grace));
+        known.into_iter().for_each(|name| tokens.take(name, Vec::new(), AfterExpiry::Grace));
         tokens
     }
 

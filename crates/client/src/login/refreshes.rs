@@ -48,7 +48,7 @@ struct Known {
 enum Spending {
     UnderWay(Flight),
     /// It was replaced; the login has its successor.
-    Over(Login),
+    Over(Box<Login>),
 }
 
 #[derive(Clone, Debug)]
@@ -78,7 +78,7 @@ impl Known {
         for _ in 0..=self.tokens.len() {
             match self.tokens.get(&next) {
                 Some(Spending::Over(login)) => {
-                    newest = Some(login.clone());
+                    newest = Some((**login).clone());
                     let Some(token) = &login.refresh_token else { break };
                     next = key(token);
                 }
@@ -159,7 +159,7 @@ impl Refreshes {
         });
         match replaced {
             Some(login) => {
-                known.tokens.insert(place, Spending::Over(login.clone()));
+                known.tokens.insert(place, Spending::Over(Box::new(login.clone())));
                 known.spent.push_back((now, place));
             }
             // It is as good, or as bad, as it was.
