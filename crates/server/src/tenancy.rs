@@ -4,11 +4,13 @@
 //! issuer; requests for hosts nobody configured are turned away (SEC-004). This happens once, before
 //! routing, so that no handler can forget it.
 
-use std::net::{IpAddr, SocketAddr};
+mod client_address;
+
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, Response, StatusCode, Uri, header, uri::PathAndQuery};
+use axum::http::{Request, Response, StatusCode, Uri, header, uri::PathAndQuery};
 use grantor_domain::client_auth::ClientCertificate;
 use serde_json::json;
 
@@ -17,6 +19,7 @@ use crate::directory::{TenantView, issuer_parts};
 use crate::extract::Peer;
 use crate::listener::Face;
 use crate::reply::json::private;
+use client_address::client_address;
 
 /// What RFC 8414 §3.1 puts between host and path.
 const INSERTED: &str = "/.well-known/oauth-authorization-server";
@@ -103,55 +106,9 @@ fn with_path(uri: &Uri, path: &str) -> Uri {
     Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
 }
 
-/// The first hop from the right that no trusted proxy vouches for; an unreadable one is "no
-/// address" (SEC-005).
-fn client_address(trusted: &[ipnet::IpNet], socket: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
-    if !is_trusted(&socket) {
-        return Some(socket);
-    }
-    let hops = headers.get_all("x-forwarded-for");
-    let hops: Result<Vec<&str>, _> = hops.iter().map(|value| value.to_str()).collect();
-    let hops = hops.ok()?.join(",");
-    let mut hops = hops.rsplit(',').map(str::trim).filter(|hop| !hop.is_empty()).peekable();
-    if hops.peek().is_none() {
-        return Some(socket);
-    }
-    for hop in hops {
-        let address: IpAddr = hop.parse().ok()?;
-        if !is_trusted(&address) {
-            return Some(address);
-        }
-    }
-    Some(socket)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn forwarded(value: &str) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert("x-forwarded-for", value.parse().unwrap());
-        headers
-    }
-
-    #[test]
-    fn sec_005_forwarded_addresses_count_only_from_trusted_proxies() {
-        let proxy: IpAddr = "10.0.0.1".parse().unwrap();
-        let trusted = ["10.0.0.0/8".parse().unwrap()];
-        let seen = |trusted: &[ipnet::IpNet], value: &str| {
-            client_address(trusted, proxy, &forwarded(value))
-        };
-        assert_eq!(seen(&[], "127.0.0.1"), Some(proxy), "the default trusts nobody");
-        assert_eq!(seen(&trusted, "192.0.2.7"), "192.0.2.7".parse().ok());
-        assert_eq!(seen(&trusted, "1.2.3.4, 192.0.2.7, 10.0.0.9"), "192.0.2.7".parse().ok());
-        assert_eq!(seen(&trusted, "192.0.2.7, a"), None, "an unreadable hop is no address");
-        let mut unreadable = forwarded("203.0.113.9");
-        let value = axum::http::HeaderValue::from_bytes(b"\xff, 192.0.2.7").unwrap();
-        unreadable.append("x-forwarded-for", value);
-        assert_eq!(client_address(&trusted, proxy, &unreadable), None, "nor is the proxy's own");
-    }
 
     #[test]
     fn trap_008_the_path_of_an_issuer_stands_behind_the_inserted_one() {

@@ -14,7 +14,8 @@ pub async fn live() -> Response<Body> {
     private(StatusCode::OK, &json!({ "status": "UP" }))
 }
 
-/// How far the clock of this node may be from that of the database, in seconds (REL-024).
+/// How far the clock of this node may be from that of the database, or, where there is none, from that of
+/// its machine, in seconds (REL-024).
 const CLOCKS_WITHIN: i64 = 60;
 
 /// The process can do all its work: it is not going away, the database answers and has the same
@@ -23,9 +24,14 @@ pub async fn ready(State(app): State<App>) -> Response<Body> {
     let now = app.clock.now();
     let draining = *app.draining.borrow();
     let theirs = app.store.clock().await;
-    let off = theirs.as_ref().map_or(0, |theirs| clock_off(now, *theirs));
+    let ahead = app.clock.ahead().as_secs();
+    let off = theirs.as_ref().map_or(ahead, |theirs| clock_off(now, *theirs, ahead));
     if off > CLOCKS_WITHIN {
-        tracing::error!(seconds = off, "this clock and that of the database differ");
+        tracing::error!(
+            seconds = off,
+            ahead,
+            "the clock was set back, or differs from the database's"
+        );
     }
     let database = theirs.is_ok();
     let tenants = app.directory.tenants();
@@ -44,9 +50,9 @@ pub async fn ready(State(app): State<App>) -> Response<Body> {
     private(status, &detail)
 }
 
-/// How many seconds lie between the clocks; none where there is one only.
-fn clock_off(now: Timestamp, theirs: Option<Timestamp>) -> i64 {
-    theirs.map_or(0, |theirs| (now.as_second() - theirs.as_second()).abs())
+/// How many seconds lie between the clocks. Where there is one only: how far it was set back.
+fn clock_off(now: Timestamp, theirs: Option<Timestamp>, ahead: i64) -> i64 {
+    theirs.map_or(ahead, |theirs| (now.as_second() - theirs.as_second()).abs())
 }
 
 #[cfg(test)]
@@ -57,10 +63,16 @@ mod tests {
     fn rel_024_half_a_minute_is_harmless_and_more_than_a_minute_is_not() {
         let at = |second| Timestamp::from_second(second).unwrap();
         for (theirs, harmless) in [(None, true), (Some(70), true), (Some(130), true)] {
-            assert_eq!(clock_off(at(100), theirs.map(at)) <= CLOCKS_WITHIN, harmless);
+            assert_eq!(clock_off(at(100), theirs.map(at), 0) <= CLOCKS_WITHIN, harmless);
         }
         for theirs in [39, 161] {
-            assert!(clock_off(at(100), Some(at(theirs))) > CLOCKS_WITHIN, "{theirs}");
+            assert!(clock_off(at(100), Some(at(theirs)), 0) > CLOCKS_WITHIN, "{theirs}");
         }
+        assert!(clock_off(at(100), None, 30) <= CLOCKS_WITHIN);
+        assert!(
+            clock_off(at(100), None, 600) > CLOCKS_WITHIN,
+            "nobody to ask, but it was set back"
+        );
+        assert!(clock_off(at(100), Some(at(100)), 600) <= CLOCKS_WITHIN, "the database is right");
     }
 }

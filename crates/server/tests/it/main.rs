@@ -4,6 +4,7 @@
 mod bad_input;
 mod bootstrap;
 mod client_auth;
+mod clock;
 mod code_flow;
 mod crowds;
 mod discovery;
