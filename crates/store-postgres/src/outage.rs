@@ -116,6 +116,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn rel_015_a_crowd_makes_few_attempts_a_second_while_the_database_is_away() {
+        let (outage, attempts) = (Arc::new(Outage::default()), Arc::new(AtomicU32::new(0)));
+        outage.attempt(async { Err::<(), _>(()) }).await.unwrap_err();
+        // A second of five hundred requests, each of which finds no connection alive.
+        let mut ticks = tokio::time::interval(Duration::from_millis(2));
+        let mut crowd = tokio::task::JoinSet::new();
+        for _ in 0..500 {
+            ticks.tick().await;
+            let (outage, attempts) = (Arc::clone(&outage), Arc::clone(&attempts));
+            crowd.spawn(async move {
+                let Some(_probe) = outage.admit() else { return };
+                let attempt = async { Err::<(), u32>(attempts.fetch_add(1, Ordering::SeqCst)) };
+                outage.attempt(attempt).await.unwrap_err();
+            });
+        }
+        // Twice the pool of 16 is the bound; pauses of a fifth of a second and more stay far below.
+        let made = attempts.load(Ordering::SeqCst);
+        assert!((1..=32).contains(&made), "{made}");
+    }
+
+    #[tokio::test]
     async fn rel_017_an_attempt_that_was_given_up_failed() {
         let outage = Arc::new(Outage::default());
         let endless = outage.attempt(std::future::pending::<Result<(), ()>>());

@@ -248,6 +248,49 @@ async fn rel_009_a_commit_waits_for_the_disk_whatever_the_default() {
     }
 }
 
+/// Notes with which setting each statement that changes a row runs.
+const WITNESS: &str = "
+    CREATE TABLE witness (touched text, setting text);
+    CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO witness VALUES (TG_TABLE_NAME, current_setting('synchronous_commit'));
+        RETURN NULL;
+    END $$;
+    DO $$ DECLARE one text; BEGIN
+        FOR one IN SELECT tablename FROM pg_tables
+            WHERE schemaname = current_schema() AND tablename <> 'witness'
+        LOOP
+            EXECUTE format('CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON %I \
+                            EXECUTE FUNCTION note()', one);
+        END LOOP;
+    END $$;";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rel_009_every_write_of_a_store_waits_for_the_disk_whatever_the_default() {
+    let schema = Schema::new();
+    schema.store().await;
+    let watching = client(&url()).await;
+    watching.batch_execute(&format!("SET search_path TO {}", schema.0)).await.unwrap();
+    watching.batch_execute(WITNESS).await.unwrap();
+    let careless = format!("{}?options=-c%20synchronous_commit%3Doff", url());
+    let store = PostgresStore::connect(schema.config_through(&careless)).await.unwrap();
+
+    let granted = grant(&acme(), id(), "shop");
+    write(&store, Effect::OpenGrant(Box::new(granted.clone())).into()).await.unwrap();
+    rotate(&store, granted.id).await.unwrap();
+    let revoke = Effect::Revoke(Box::new(revocation(&acme(), "shop")));
+    write(&store, revoke.into()).await.unwrap();
+    assert!(use_once(&store, UsedKind::AssertionJti, b"jti", at(60)).await.unwrap());
+    put(&store, &document(&acme(), "orders", None), Expect::New).await.unwrap();
+    write(&store, Effects::NONE.audit(event(&acme(), "alone"))).await.unwrap();
+
+    let tables = "SELECT count(DISTINCT touched), count(*) FILTER (WHERE setting <> 'on') \
+                  FROM witness";
+    let row = watching.query_one(tables, &[]).await.unwrap();
+    let (touched, careless): (i64, i64) = (row.get(0), row.get(1));
+    assert!(touched >= 5, "grants, revocations, marks, documents, audit: {touched}");
+    assert_eq!(careless, 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sec_115_what_no_column_can_hold_is_no_failure_of_the_server() {
     let schema = Schema::new();

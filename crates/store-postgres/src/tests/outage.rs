@@ -71,6 +71,33 @@ async fn rel_015_an_exhausted_pool_gives_unavailable_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rel_015_no_session_waits_for_ever_for_a_query_a_lock_or_us() {
+    let session = async |config: &PostgresConfig| {
+        crate::connection::Connector::new(config).unwrap().single().await.unwrap()
+    };
+    let ours = session(&PostgresConfig::new(url())).await;
+    for name in ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"] {
+        let ask = "SELECT setting::bigint FROM pg_settings WHERE name = $1";
+        let set: i64 = ours.client.query_one(ask, &[&name]).await.unwrap().get(0);
+        assert!((1..=5_000).contains(&set), "{name}: {set} ms");
+    }
+    let mut hasty = PostgresConfig::new(url());
+    hasty.statement_timeout = Duration::from_millis(100);
+    hasty.idle_in_transaction_timeout = Duration::from_millis(100);
+    let session = session(&hasty).await;
+    let slow = session.client.batch_execute("SELECT pg_sleep(30)");
+    let ended = tokio::time::timeout(Duration::from_secs(5), slow).await.expect("ended");
+    assert!(ended.is_err(), "a slow query");
+    session.client.batch_execute("BEGIN").await.unwrap();
+    let gone = async {
+        while !session.client.is_closed() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), gone).await.expect("a transaction we forgot");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rel_010_a_node_reconnects_by_itself_when_the_database_is_back() {
     let schema = Schema::new();
     let mut proxy = Proxy::new().await;
