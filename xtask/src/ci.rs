@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use crate::repository::cargo;
+use crate::repository::{cargo, target};
 use crate::steps::{Steps, succeed};
 use crate::{advisories, generated, requirements, suite};
 
@@ -13,6 +13,7 @@ pub(crate) fn run(without_tests: bool) -> Result<()> {
     steps.run("format", format);
     steps.run("requirements", requirements::run);
     steps.run("lints", lints);
+    steps.run("fuzz targets", fuzz_targets);
     steps.run("documentation", documentation);
     steps.run("supply chain", advisories::run);
     steps.run("generated files", || generated::run(true));
@@ -40,6 +41,14 @@ fn lints() -> Result<()> {
         "-D",
         "warnings",
     ]))
+}
+
+/// They are no part of the workspace, so nothing else notices when a parser they call has changed. Only
+/// checked: what a stable compiler need not be talked into.
+fn fuzz_targets() -> Result<()> {
+    let mut check = cargo()?;
+    check.args(["check", "--locked", "--manifest-path", "fuzz/Cargo.toml", "--bins"]);
+    succeed(check.arg("--target-dir").arg(target()?))
 }
 
 /// Every link and example in the documentation holds. Private items too: they are what a maintainer
