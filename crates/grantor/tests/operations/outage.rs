@@ -65,7 +65,8 @@ async fn rel_016_without_the_database_reads_go_on_and_writes_say_503() {
     let database = format!("postgres://{}@127.0.0.1:{}/{name}", parsed.username(), way.port);
     let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
     let mut world = World::on(Some(&database), &[("GRANTOR_MASTER_KEY", key)]).await;
-    let token = world.token().await;
+    let (token, refresh) = (world.token().await, world.refresh_token().await);
+    let admin = world.admin_token().await;
     let get = |path: &str| world.http.get(format!("{}{path}", world.url)).send();
 
     way.open.send_replace(false);
@@ -97,6 +98,7 @@ async fn rel_016_without_the_database_reads_go_on_and_writes_say_503() {
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{:?}", answer.url());
         assert!(answer.headers().contains_key("retry-after"), "{:?}", answer.url());
     }
+    unserved(&world, &refresh, &admin).await;
     let operations = |path: &str| world.http.get(format!("{}{path}", world.operations)).send();
     assert_eq!(operations("/readyz").await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(operations("/healthz").await.unwrap().status(), StatusCode::OK);
@@ -115,6 +117,10 @@ async fn rel_016_without_the_database_reads_go_on_and_writes_say_503() {
     });
     back.await.expect("full service within 5 s");
     assert!(world.is_live(&token).await);
+    // Nobody was logged out.
+    let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.as_str())];
+    let (status, answer) = world.ask_token(&world.shop.0, &world.shop.1, &form).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
     world.linked().await;
     world.grantor(&["audit", "verify"]).good();
     // A dump of one backend loads into the other.
@@ -126,6 +132,30 @@ async fn rel_016_without_the_database_reads_go_on_and_writes_say_503() {
     drop(world);
     client.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
     connection.abort();
+}
+
+/// Everything that needs state, asked while there is none: 503, and no verdict that would be a guess.
+async fn unserved(world: &World, refresh: &str, admin: &str) {
+    let posts: [(&str, &[(&str, &str)]); 2] = [
+        ("/oauth2/token", &[("grant_type", "refresh_token"), ("refresh_token", refresh)]),
+        ("/oauth2/revoke", &[("token", refresh)]),
+    ];
+    let form = |(path, form): (&str, &[(&str, &str)])| {
+        let request = world.http.post(format!("{}{path}", world.url)).form(form);
+        request.basic_auth(&world.shop.0, Some(&world.shop.1))
+    };
+    let list = |path: &str| world.http.get(format!("{}/api/v1/{path}", world.url));
+    let lists =
+        ["users?realm=services", "audit", "grants"].map(|path| list(path).bearer_auth(admin));
+    for request in posts.map(form).into_iter().chain(lists) {
+        let answer = request.send().await.unwrap();
+        let path = answer.url().path().to_owned();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert!(answer.headers().contains_key("retry-after"), "{path}");
+        let text = answer.text().await.unwrap();
+        let guess = text.contains("invalid_grant") || text.contains("\"active\"");
+        assert!(!guess, "{path}: {text}");
+    }
 }
 
 async fn connect(url: &str) -> (tokio_postgres::Client, tokio::task::JoinHandle<()>) {
