@@ -64,6 +64,14 @@ pub struct AccessToken {
     pub cnf: Option<Confirmation>,
 }
 
+impl AccessToken {
+    /// Whether it may be used at an API of this name (SEC-083). A token of the STUPS profile names
+    /// none and is for every API of its issuer.
+    pub fn is_for(&self, api: &str) -> bool {
+        self.profile == TokenProfile::Stups || self.audiences.iter().any(|audience| audience == api)
+    }
+}
+
 impl RevocableClaims for AccessToken {
     fn claim(&self, name: &str) -> Option<Cow<'_, str>> {
         match name {

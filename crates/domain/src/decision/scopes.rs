@@ -278,7 +278,8 @@ pub(super) fn has_decided(
 }
 
 /// RFC 8707 §2: with a resource, the audience is that API, and it must serve a granted scope
-/// (SEC-037). Otherwise it is every API that serves one.
+/// (SEC-037). Otherwise it is every API that serves one, and with `openid` we ourselves, who answer at
+/// UserInfo (OIDC Core §5.3, SEC-108).
 pub(super) fn audiences(
     scopes: &Scopes,
     ask: &Ask,
@@ -297,7 +298,9 @@ pub(super) fn audiences(
             audiences.push(audience.to_owned());
         }
     }
-    if audiences.is_empty() {
+    if audiences.is_empty()
+        || scopes.contains("openid") && !audiences.contains(&facts.tenant.issuer)
+    {
         audiences.push(facts.tenant.issuer.clone());
     }
     Ok(audiences)

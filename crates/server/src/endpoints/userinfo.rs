@@ -117,6 +117,10 @@ async fn answer(
     if !live.token.scopes.contains("openid") {
         return Err(Refusal::Bearer(Some(BearerErrorCode::InsufficientScope)));
     }
+    // SEC-108: one for another API alone is worth nothing here.
+    if !live.token.is_for(&view.tenant.issuer) {
+        return Err(invalid());
+    }
     let tenant = &view.tenant.name;
     let grant = match live.token.gid {
         Some(id) => app.store.grant(tenant, id).await?,

@@ -82,6 +82,76 @@ async fn sec_108_trap_081_083_every_other_request_is_refused_as_rfc_6750_says() 
     world.server.stop().await;
 }
 
+/// An API whose audience is not ours, with a scope that the shop may have.
+async fn with_wishes(world: &Openid, more: Value) {
+    let admin = &world.admin;
+    let kind = json!({
+        "id": "wishlist", "name": "Wishlist", "owners": ["customers"], "audience": WISHES,
+    });
+    world.server.made("/api/v1/resource-types", admin, &kind).await;
+    let scope = json!({
+        "token": "wishlist.read", "resource_type": "wishlist", "rule": { "granted": "owner" },
+        "summary": { "en": "See your wishlist" },
+    });
+    world.server.made("/api/v1/scopes", admin, &scope).await;
+    let mut shop = crate::openid::with(crate::openid::shop(), &more);
+    shop["scopes"].as_array_mut().unwrap().push(json!("wishlist.read"));
+    let put = world.server.put("/api/v1/clients/shop", admin, &shop).await;
+    assert_eq!(put.status, StatusCode::OK, "{}", put.text);
+}
+
+const WISHES: &str = "https://wishes.example";
+
+#[tokio::test]
+async fn sec_108_sec_083_a_token_for_another_api_alone_says_nothing_here() {
+    for format in ["jwt", "reference"] {
+        let world = Openid::start(json!({})).await;
+        with_wishes(&world, json!({ "token_format": format })).await;
+        let scopes = "openid email wishlist.read offline_access";
+        // For what was granted, which is something of ours and something of that API.
+        let bought = world.redeemed(scopes).await;
+        let both = asked(&world, text(&bought, "access_token")).await;
+        assert_eq!(
+            (both.status, &both.body["email"]),
+            (StatusCode::OK, &json!("jane@example.org"))
+        );
+        // For that API alone (RFC 8707 §2.2).
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", text(&bought, "refresh_token")),
+            ("resource", WISHES),
+        ];
+        let narrowed = world.token(&form).await;
+        assert_eq!(narrowed.status, StatusCode::OK, "{}", narrowed.text);
+        assert!(text(&narrowed.body, "scope").contains("openid"), "{}", narrowed.text);
+        let refused = asked(&world, text(&narrowed.body, "access_token")).await;
+        assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{}", refused.text);
+        assert!(refused.header("www-authenticate").contains("error=\"invalid_token\""));
+        assert!(!refused.text.contains("jane"), "{}", refused.text);
+        world.server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn sec_108_neither_a_service_nor_a_form_of_another_type_is_told_anything() {
+    let grants = json!({ "grant_types": ["authorization_code", "client_credentials"] });
+    let world = Openid::start(grants).await;
+    let own = world.token(&[("grant_type", "client_credentials"), ("scope", "uid")]).await;
+    let own = asked(&world, text(&own.body, "access_token")).await;
+    assert_eq!(own.status, StatusCode::FORBIDDEN, "{}", own.text);
+    let openid = world.token(&[("grant_type", "client_credentials"), ("scope", "openid")]).await;
+    let error = &openid.body["error"];
+    assert_eq!((openid.status, error), (StatusCode::BAD_REQUEST, &json!("invalid_scope")));
+    let bought = world.redeemed("openid").await;
+    let body = format!("access_token={}", text(&bought, "access_token"));
+    for kind in ["application/json", "text/plain", "multipart/form-data"] {
+        let request = world.server.request(Method::POST, "/oauth2/userinfo");
+        let answer = Answer::of(request.header("content-type", kind).body(body.clone())).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{kind}: {}", answer.text);
+    }
+    world.server.stop().await;
+}
+
 #[tokio::test]
 async fn sec_109_trap_034_claims_that_were_asked_for_one_by_one_are_said() {
     let world = Openid::start(json!({})).await;
