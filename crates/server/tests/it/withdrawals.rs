@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use reqwest::StatusCode;
 use serde_json::json;
 
+use crate::openid::Openid;
 use crate::people::Person;
 
 #[tokio::test]
@@ -120,6 +121,54 @@ async fn what_a_person_consented_to_can_be_withdrawn_and_does_not_come_back() {
     let nothing = format!("/api/v1/consents/{}/nobody", alice.id);
     assert_eq!(server.delete(&nothing, &admin).await.status, StatusCode::NOT_FOUND);
     server.stop().await;
+}
+
+/// Such a client knows the person under another name, and its tokens say that name alone.
+#[tokio::test]
+async fn sec_107_the_tokens_of_a_pairwise_client_end_when_an_administrator_withdraws_the_consent() {
+    for format in ["jwt", "reference"] {
+        let pairwise = json!({ "openid": { "subject_type": "pairwise" }, "token_format": format });
+        let world = Openid::start(pairwise).await;
+        let server = &world.server;
+        let bought = world.redeemed("openid offline_access").await;
+        let text =
+            |answer: &serde_json::Value, name: &str| answer[name].as_str().unwrap().to_owned();
+        let first = text(&bought, "access_token");
+        let next = world.refresh(&text(&bought, "refresh_token")).await.body;
+        let second = text(&next, "access_token");
+        let is_active = async |token: &str| {
+            let request = server.request(reqwest::Method::POST, "/oauth2/introspect");
+            let form = [("token", token)];
+            let request = request.basic_auth("shop", Some(&world.secret)).form(&form);
+            let answer = grantor_testkit::Answer::of(request).await;
+            let sub = answer.body["sub"].as_str().unwrap_or_default().to_owned();
+            assert!(sub.is_empty() || sub != world.user.to_string(), "another name: {sub}");
+            answer.body["active"] == json!(true)
+        };
+        assert!(is_active(&first).await && is_active(&second).await);
+        let consent = Consent {
+            tenant: server.app.settings.default_tenant.clone(),
+            user: world.user,
+            client: ClientId::parse("shop").unwrap(),
+            scope: ScopeToken::parse("openid").unwrap(),
+            status: ConsentStatus::Approved,
+            decided: server.clock.now(),
+            expires: None,
+        };
+        let effects = Effects::NONE.put(&consent, Expect::New);
+        operations::write(&*server.app.store, effects).await.unwrap();
+        let path = format!("/api/v1/consents/{}/shop", world.user);
+        let done = server.delete(&path, &world.admin).await;
+        assert_eq!(done.status, StatusCode::NO_CONTENT, "{}", done.text);
+        for token in [&first, &second] {
+            assert!(!is_active(token).await, "{format}");
+            let told = server.get("/oauth2/userinfo", token).await;
+            assert_eq!(told.status, StatusCode::UNAUTHORIZED, "{}", told.text);
+        }
+        let again = world.refresh(&text(&next, "refresh_token")).await;
+        assert_eq!((again.status.as_u16(), &again.body["error"]), (400, &json!("invalid_grant")));
+        world.server.stop().await;
+    }
 }
 
 #[tokio::test]
