@@ -119,6 +119,77 @@ async fn sec_162_a_delegated_administrator_stays_below_his_own_rights() {
     server.stop().await;
 }
 
+/// Everything that decides what anybody may do.
+async fn rights_of_all(server: &TestServer, admin: &str) -> Vec<Value> {
+    let mut all = Vec::new();
+    for list in ["assignments", "groups", "clients", "realms", "scopes", "applications", "users"] {
+        let path = format!("/api/v1/{list}?limit=200");
+        let answer = server.get(&path, admin).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
+        assert!(answer.body.get("next_page_token").is_none(), "{list}: one page is not all");
+        all.push(answer.body);
+    }
+    all
+}
+
+/// For every permission that the caller has not: each way to it that one call of the API could be.
+#[tokio::test]
+async fn sec_162_no_call_raises_anybody_above_the_caller_whatever_the_permission() {
+    let Scene { server, admin, low, boss, .. } = scene().await;
+    let above: Vec<&str> = grantor_server::access::ALL.iter().map(|p| p.scope).collect();
+    let above: Vec<&str> = above.into_iter().filter(|scope| !LOW.contains(scope)).collect();
+    assert!(above.len() > 5 && above.contains(&ABOVE), "{above:?}");
+    let client = |scopes: Value| {
+        json!({
+            "auth_method": "client_secret_basic", "grant_types": ["client_credentials"],
+            "scopes": scopes,
+        })
+    };
+    for (n, scope) in above.into_iter().enumerate() {
+        // A client and a group that have it.
+        let (theirs, group) = (format!("holder-{n}"), json!({ "name": format!("holders-{n}") }));
+        server.delegate(&theirs, &[scope]).await;
+        let group = server.made("/api/v1/groups", &admin, &group).await;
+        let group = group["id"].as_str().unwrap().to_owned();
+        let held = json!({ "principal": { "group": group }, "scope": scope, "reason": "x" });
+        let held = server.made("/api/v1/assignments", &admin, &held).await;
+        let assign =
+            |who: Value| json!({ "principal": who, "scope": scope, "reason": "because I say so" });
+        let joined = json!({ "name": "mine", "members": [{ "who": { "user": boss } }] });
+        let mut mine = client(json!([scope]));
+        mine["id"] = json!("mine");
+        let before = rights_of_all(&server, &admin).await;
+        for (method, path, body) in [
+            ("POST", "assignments".to_owned(), assign(json!({ "client": "low" }))),
+            ("POST", "assignments".to_owned(), assign(json!({ "user": boss }))),
+            ("POST", "assignments".to_owned(), assign(json!({ "group": group }))),
+            ("DELETE", format!("assignments/{}", held["id"].as_str().unwrap()), json!({})),
+            ("POST", "clients".to_owned(), mine),
+            ("PUT", "clients/low".to_owned(), client(json!(["uid", scope]))),
+            ("PUT", format!("clients/{theirs}"), client(json!([]))),
+            ("POST", format!("clients/{theirs}/secrets"), json!({})),
+            ("DELETE", format!("clients/{theirs}"), json!({})),
+            ("PUT", "realms/services".to_owned(), json!({ "default_scopes": [scope] })),
+            ("PUT", format!("groups/{group}"), joined),
+            (
+                "PUT",
+                format!("scopes/{scope}"),
+                json!({
+                    "resource_type": "grantor", "rule": { "granted": "always" }, "summary": { "en": "x" },
+                }),
+            ),
+        ] {
+            let what = format!("{scope}: {method} {path}");
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let request = server.request(method, &format!("/api/v1/{path}")).bearer_auth(&low);
+            let answer = Answer::of(request.header("if-match", "*").json(&body)).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{what}: {}", answer.text);
+        }
+        assert_eq!(rights_of_all(&server, &admin).await, before, "{scope}: something has changed");
+    }
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn sec_162_nobody_becomes_another_who_may_do_more() {
     let Scene { server, boss, .. } = scene().await;

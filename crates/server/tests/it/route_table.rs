@@ -6,6 +6,8 @@ use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
+use crate::openid::Openid;
+
 async fn call(server: &TestServer, route: &Route, token: Option<&str>) -> Answer {
     let segments =
         route.path.split('/').map(|part| if part.starts_with('{') { "xx" } else { part });
@@ -41,6 +43,28 @@ async fn of_a_disabled_administrator(server: &TestServer, admin: &str) -> String
     token
 }
 
+/// What is no token for this API, whoever's it is.
+async fn worthless(world: &Openid) -> Vec<(&'static str, String)> {
+    let (server, admin) = (&world.server, &world.admin);
+    let elsewhere = TestServer::start().await;
+    let foreign = elsewhere.admin_token().await;
+    elsewhere.stop().await;
+    let bought = world.redeemed("openid offline_access").await;
+    let of_jane = |name: &str| bought[name].as_str().unwrap().to_owned();
+    vec![
+        ("garbage", "x".to_owned()),
+        ("another server's", foreign),
+        ("another tenant's administrator's", crate::tenants::globex(server, admin).await),
+        ("for another API", for_another_api(server, admin).await),
+        ("of a disabled administrator", of_a_disabled_administrator(server, admin).await),
+        ("an id_token", of_jane("id_token")),
+        ("a refresh token", of_jane("refresh_token")),
+        ("a client secret", world.secret.clone()),
+        ("a session", world.cookie.clone()),
+        ("a code", world.given("openid").await),
+    ]
+}
+
 fn guarded() -> impl Iterator<Item = Route> {
     let table = routes::public().table().to_vec();
     table.into_iter().filter(|route| matches!(route.guard, Guard::Permit(_)))
@@ -48,8 +72,10 @@ fn guarded() -> impl Iterator<Item = Route> {
 
 #[tokio::test]
 async fn sec_161_sec_188_no_guarded_route_answers_without_the_permission() {
-    let server = TestServer::start().await;
-    let admin = server.admin_token().await;
+    let world = Openid::start(json!({})).await;
+    let worthless = worthless(&world).await;
+    let of_jane = world.redeemed("openid uid").await["access_token"].as_str().unwrap().to_owned();
+    let Openid { server, admin, .. } = world;
     let client = json!({
         "id": "nobody",
         "auth_method": "client_secret_basic",
@@ -59,10 +85,6 @@ async fn sec_161_sec_188_no_guarded_route_answers_without_the_permission() {
     let client = server.post("/api/v1/clients", &admin, &client).await;
     let secret = client.body["client_secret"].as_str().unwrap();
     let weak = server.client_token("nobody", secret, Some("uid")).await;
-    let elsewhere = TestServer::start().await;
-    let foreign = elsewhere.admin_token().await;
-    let orders = for_another_api(&server, &admin).await;
-    let disabled = of_a_disabled_administrator(&server, &admin).await;
     assert!(guarded().count() > 40, "the table is not empty");
 
     for route in guarded() {
@@ -71,21 +93,19 @@ async fn sec_161_sec_188_no_guarded_route_answers_without_the_permission() {
         assert_eq!(none.status, StatusCode::UNAUTHORIZED, "{name}");
         // SEC-188: no error code where no token was sent.
         assert_eq!(none.header("www-authenticate"), "Bearer realm=\"grantor\"", "{name}");
-        for (what, token) in [
-            ("garbage", "x"),
-            ("another tenant's", foreign.as_str()),
-            ("for another API", orders.as_str()),
-            ("of a disabled administrator", disabled.as_str()),
-        ] {
+        for (what, token) in &worthless {
             let answer = call(&server, &route, Some(token)).await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{name} {what}");
             assert!(answer.header("www-authenticate").contains("invalid_token"), "{name}");
         }
         let Guard::Permit(scope) = route.guard else { unreachable!("filtered") };
-        let answer = call(&server, &route, Some(&weak)).await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{name}");
-        let challenge = answer.header("www-authenticate");
-        assert!(challenge.contains("insufficient_scope") && challenge.contains(scope), "{name}");
+        for token in [&weak, &of_jane] {
+            let answer = call(&server, &route, Some(token)).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{name}");
+            let challenge = answer.header("www-authenticate");
+            let said = challenge.contains("insufficient_scope") && challenge.contains(scope);
+            assert!(said, "{name}: {challenge}");
+        }
     }
 
     server.clock.advance(SignedDuration::from_hours(1));
@@ -93,7 +113,6 @@ async fn sec_161_sec_188_no_guarded_route_answers_without_the_permission() {
         let answer = call(&server, &route, Some(&admin)).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{} expired", route.path);
     }
-    elsewhere.stop().await;
     server.stop().await;
 }
 

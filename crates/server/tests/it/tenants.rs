@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::people::Person;
 
 /// A second tenant under a path of the first one's issuer, and a token of its administrator.
-async fn globex(server: &TestServer, admin: &str) -> String {
+pub(crate) async fn globex(server: &TestServer, admin: &str) -> String {
     let issuer = format!("{}/globex", server.issuer);
     let body = json!({ "name": "globex", "issuer": issuer });
     server.made("/api/v1/tenants", admin, &body).await;
