@@ -74,8 +74,11 @@ async fn answer(
 ) -> Result<Turn, FlowFailure> {
     let (transaction, mut params) = browser_form(app, context, browser, headers, body)?;
     let sessions = browser.sessions(app, &context.tenant, context.now).await?;
-    if params.take("decision").as_deref() != Some("approve") {
-        return flow::deny(app, context, &sessions, &transaction).await;
+    match params.take("decision").as_deref() {
+        Some("approve") => {}
+        Some("deny") => return flow::deny(app, context, &sessions, &transaction).await,
+        // Neither button: nothing was decided, so it is asked again (SEC-121).
+        _ => return flow::proceed(app, context, &sessions, transaction).await,
     }
     let ticked = |asked: &[Question]| ticked(&mut params, asked);
     flow::agree(app, context, &sessions, transaction, ticked).await

@@ -20,6 +20,7 @@ mod secrets;
 mod sign_in;
 mod silent;
 mod step_up;
+mod steps;
 mod table_r;
 mod tabs;
 mod throttle;
