@@ -17,7 +17,7 @@ use crate::node;
   grantor serve
   grantor serve --database sqlite:/var/lib/grantor/grantor.db --issuer https://auth.example.org
   grantor serve --config /etc/grantor/grantor.toml
-  GRANTOR_SERVER_LISTEN=0.0.0.0:8080 grantor serve --config grantor.toml")]
+  GRANTOR_SERVER_LISTEN=127.0.0.1:8081 grantor serve --config grantor.toml")]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
@@ -72,10 +72,11 @@ async fn offer_bootstrap(app: &App, config: &Config) -> anyhow::Result<()> {
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.settings.read()?;
     let store = node::open_store(&config.database).await?;
+    // Before anybody is told that it is ready: whoever ends it right then wants a drain, too (REL-028).
+    let mut terminate = signal(SignalKind::terminate())?;
     let running = node::run(&config, store).await?;
     tracing::info!(listen = %config.listen, issuer = %config.issuer, "ready");
     offer_bootstrap(&running.app, &config).await?;
-    let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         _ = terminate.recv() => {}
         interrupted = tokio::signal::ctrl_c() => interrupted?,

@@ -6,6 +6,8 @@ mod audit;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod canaries;
+#[cfg(test)]
 mod explain;
 #[cfg(test)]
 mod keys;
