@@ -93,6 +93,18 @@ impl MasterKey {
         self.id
     }
 
+    /// Whether these bytes look as if somebody had thought of them: few different ones, a sequence, or
+    /// nothing but text. Of keys that were drawn at random not one in ten million millions does.
+    #[must_use]
+    pub fn is_guessable(&self) -> bool {
+        let bytes = &*self.bytes;
+        let distinct = bytes.iter().collect::<std::collections::BTreeSet<_>>().len();
+        let step = bytes[1].wrapping_sub(bytes[0]);
+        let sequence = bytes.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == step);
+        let text = bytes.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
+        distinct < 16 || sequence || text
+    }
+
     /// The key as base64url, to be written where only the server reads it.
     #[must_use]
     pub fn reveal(&self) -> Zeroizing<String> {

@@ -21,6 +21,7 @@ use grantor_store_sqlite::Synchronous;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use crate::private;
 use raw::RawConfig;
 pub(crate) use reference::{reference, schema};
 
@@ -96,6 +97,13 @@ impl Config {
             None => String::new(),
         };
         let mut raw: RawConfig = raw::parse(&text, environment)?;
+        if let Some(path) = file.filter(|_| raw::has_password(&text)) {
+            private::check(
+                "database.url has a password, and the configuration",
+                path,
+                private::GROUP,
+            )?;
+        }
         raw.server.listen = flags.listen.map(|a| a.to_string()).or(raw.server.listen);
         raw.tenant.issuer = flags.issuer.or(raw.tenant.issuer);
         raw.database.url = flags.database.or(raw.database.url);
@@ -122,6 +130,8 @@ impl Config {
             }
             settings.trusted_proxies.push(net);
         }
+        settings.plain_http = raw.server.plain_http;
+        check_plain_http(listen, tls.is_some(), &settings)?;
         settings.max_connections = raw.server.max_connections.unwrap_or(settings.max_connections);
         settings.max_requests = raw.server.max_requests.unwrap_or(settings.max_requests);
         settings.drain_seconds = raw.server.drain_seconds.unwrap_or(settings.drain_seconds);
@@ -152,6 +162,22 @@ const LISTEN: &str = "127.0.0.1:8080";
 
 fn address(key: &str, text: &str) -> anyhow::Result<SocketAddr> {
     text.parse().map_err(|_| anyhow!("{key} = {text:?}: expected ADDRESS:PORT, as 127.0.0.1:8080"))
+}
+
+/// SEC-001: what is sent without TLS everybody on the way can read, so that has to be meant.
+fn check_plain_http(listen: SocketAddr, tls: bool, settings: &Settings) -> anyhow::Result<()> {
+    if tls && settings.plain_http {
+        bail!("server.plain_http: with server.tls_certificate there is no plain HTTP");
+    }
+    let meant = settings.plain_http || !settings.trusted_proxies.is_empty();
+    if tls || meant || listen.ip().is_loopback() {
+        return Ok(());
+    }
+    bail!(
+        "server.listen = {listen}: plain HTTP is for loopback only (SEC-001); set server.tls_certificate \
+         and server.tls_key, or name the proxies that do TLS in server.trusted_proxies, or set \
+         server.plain_http = true where they have no network of their own"
+    )
 }
 
 /// SEC-169: https, except on loopback.

@@ -27,6 +27,7 @@ mod failure;
 mod keys;
 mod logging;
 mod node;
+mod private;
 
 use std::process::ExitCode;
 

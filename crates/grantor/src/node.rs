@@ -22,6 +22,7 @@ use tokio::net::TcpListener;
 
 use crate::config::{Config, Database, TlsFiles};
 use crate::failure::Hint as _;
+use crate::private;
 
 /// Opens the database and brings its schema up to date.
 pub(crate) async fn open_store(database: &Database) -> anyhow::Result<Arc<dyn Store>> {
@@ -136,6 +137,7 @@ fn tls(files: &TlsFiles, clients: ClientCertificates) -> anyhow::Result<Arc<rust
     let certificates = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|e| anyhow!("tls_certificate {}: {e}", files.certificate.display()))?;
+    private::check("tls_key", &files.key, private::GROUP)?;
     let key = PrivateKeyDer::from_pem_file(&files.key)
         .map_err(|e| anyhow!("tls_key {}: {e}", files.key.display()))?;
     let config = server_config(certificates, key, clients);

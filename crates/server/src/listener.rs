@@ -88,6 +88,7 @@ struct Desk {
     router: Router,
     straight: Arc<Straight>,
     face: Face,
+    tls: bool,
 }
 
 /// Serves until `closing` turns true; then finishes what is in flight.
@@ -99,8 +100,9 @@ pub async fn serve(
 ) {
     let (router, straight) = served.into_parts();
     let router = router.fallback(routes::not_found).with_state(app.clone());
-    let desk = Desk { app: app.clone(), router, straight: Arc::new(straight), face: listener.face };
-    let desk = Arc::new(desk);
+    let (straight, face) = (Arc::new(straight), listener.face);
+    let tls = listener.tls.is_some();
+    let desk = Arc::new(Desk { app: app.clone(), router, straight, face, tls });
     let tls = listener.tls.map(TlsAcceptor::from);
     let connections = Arc::new(Semaphore::new(app.settings.max_connections));
     let graceful = GracefulShutdown::new();
@@ -187,16 +189,53 @@ async fn connection<S>(
     }
 }
 
+<<<<<<< HEAD
+=======
+/// SEC-001: what came without TLS is not looked at, and never redirected: it may be a secret that everybody
+/// on the way has read.
+fn unencrypted(version: Version) -> Response<Body> {
+    let words = "this server is asked over TLS";
+    let body = json!({ "error": "invalid_request", "error_description": words });
+    let mut refusal = private(StatusCode::BAD_REQUEST, &body);
+    if version < Version::HTTP_2 {
+        let close = HeaderValue::from_static("close");
+        refusal.headers_mut().insert(header::CONNECTION, close);
+    }
+    refusal
+}
+
+/// Refuses what hyper lets pass when it comes in one piece, or over HTTP/2: a target or headers longer,
+/// or more of them, than ours ever are (SEC-007).
+fn too_long<B>(request: &Request<B>) -> Option<Response<Body>> {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target > TARGET_BYTES {
+        return Some(private(StatusCode::URI_TOO_LONG, &json!({ "error": "uri_too_long" })));
+    }
+    let fields = request.headers().iter();
+    let headers: usize = fields.map(|(name, value)| name.as_str().len() + value.len()).sum();
+    (headers > FIELD_BYTES || request.headers().len() > FIELDS).then(|| {
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        private(status, &json!({ "error": "headers_too_long" }))
+    })
+}
+
+>>>>>>> d80051a (start: refuse plain HTTP beyond loopback, keys that others read, and master keys that anybody guesses)
 async fn answer(
     desk: Arc<Desk>,
     alarm: Alarm,
     mut request: Request<Incoming>,
     other: OtherEnd,
 ) -> Result<Response<Body>, Infallible> {
+    let OtherEnd { peer, certificate } = other;
+    if desk.face != Face::Operations
+        && !desk.tls
+        && !tenancy::may_speak_plainly(&desk.app.settings, peer.ip())
+    {
+        return Ok(unencrypted(request.version()));
+    }
     if let Some(refusal) = too_long(&request) {
         return Ok(refusal);
     }
-    let OtherEnd { peer, certificate } = other;
     let admitted = match desk.face {
         Face::Operations => None,
         Face::Public | Face::MutualTls => {

@@ -12,6 +12,9 @@ pub struct Settings {
     pub default_tenant: TenantName,
     /// From which peers forwarded addresses count (SEC-005); empty is nobody
     pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// Whether plain HTTP is spoken with everybody; else with this machine and trusted proxies alone
+    /// (SEC-001)
+    pub plain_http: bool,
     /// Where this server may go besides the public internet (SEC-156)
     pub outbound: OutboundPolicy,
     /// Where clients show certificates; `None` is nowhere
@@ -74,6 +77,7 @@ impl Settings {
         Self {
             default_tenant,
             trusted_proxies: Vec::new(),
+            plain_http: false,
             outbound: OutboundPolicy::default(),
             mutual_tls: None,
             failures: Failures::default(),

@@ -19,7 +19,11 @@ use crate::directory::{TenantView, issuer_parts};
 use crate::extract::Peer;
 use crate::listener::Face;
 use crate::reply::json::private;
+<<<<<<< HEAD
 use client_address::client_address;
+=======
+use crate::settings::Settings;
+>>>>>>> d80051a (start: refuse plain HTTP beyond loopback, keys that others read, and master keys that anybody guesses)
 
 /// What RFC 8414 §3.1 puts between host and path.
 const INSERTED: &str = "/.well-known/oauth-authorization-server";
@@ -53,7 +57,8 @@ pub fn admit<B>(
     if prefix > 0 {
         *request.uri_mut() = without_prefix(request.uri(), prefix);
     }
-    let address = client_address(&app.settings.trusted_proxies, socket.ip(), request.headers());
+    let socket = socket.ip().to_canonical();
+    let address = client_address(&app.settings.trusted_proxies, socket, request.headers());
     Ok(Admitted { tenant, peer: Peer { address, certificate } })
 }
 
@@ -106,9 +111,61 @@ fn with_path(uri: &Uri, path: &str) -> Uri {
     Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
 }
 
+<<<<<<< HEAD
+=======
+/// The first hop from the right that no trusted proxy vouches for; an unreadable one is "no
+/// address" (SEC-005).
+fn client_address(trusted: &[ipnet::IpNet], socket: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
+    if !is_trusted(&socket) {
+        return Some(socket);
+    }
+    let hops = headers.get_all("x-forwarded-for");
+    let hops: Result<Vec<&str>, _> = hops.iter().map(|value| value.to_str()).collect();
+    let hops = hops.ok()?.join(",");
+    let mut hops = hops.rsplit(',').map(str::trim).filter(|hop| !hop.is_empty()).peekable();
+    if hops.peek().is_none() {
+        return Some(socket);
+    }
+    for hop in hops {
+        let address: IpAddr = hop.parse().ok()?;
+        if !is_trusted(&address) {
+            return Some(address);
+        }
+    }
+    Some(socket)
+}
+
+/// Whether plain HTTP is spoken with this peer: the network between us is this machine's own, or ends at
+/// something that does TLS (SEC-001).
+pub fn may_speak_plainly(settings: &Settings, socket: IpAddr) -> bool {
+    let socket = socket.to_canonical();
+    let trusted = || settings.trusted_proxies.iter().any(|net| net.contains(&socket));
+    settings.plain_http || socket.is_loopback() || trusted()
+}
+
+>>>>>>> d80051a (start: refuse plain HTTP beyond loopback, keys that others read, and master keys that anybody guesses)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sec_001_plain_http_is_spoken_with_loopback_and_trusted_proxies_alone() {
+        let mut settings = Settings::new("main".parse().unwrap());
+        settings.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        let may =
+            |settings: &Settings, peer: &str| may_speak_plainly(settings, peer.parse().unwrap());
+        for near in
+            ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "10.1.2.3", "::ffff:10.1.2.3"]
+        {
+            assert!(may(&settings, near), "{near}");
+        }
+        for far in ["192.0.2.7", "11.0.0.1", "0.0.0.0", "::", "2001:db8::1", "::ffff:192.0.2.7"] {
+            assert!(!may(&settings, far), "{far}");
+        }
+        settings.plain_http = true;
+        assert!(may(&settings, "192.0.2.7"));
+    }
 
     #[test]
     fn trap_008_the_path_of_an_issuer_stands_behind_the_inserted_one() {

@@ -48,6 +48,31 @@ fn the_same_value_never_looks_the_same_twice() {
 }
 
 #[test]
+fn sec_169_a_master_key_that_somebody_thought_of_is_known_as_such() {
+    let repeated = |pattern: &[u8]| std::array::from_fn(|at| pattern[at % pattern.len()]);
+    let sequence =
+        |step: u8| std::array::from_fn(|at| u8::try_from(at).unwrap().wrapping_mul(step));
+    for bytes in [
+        [0; 32],
+        [0xff; 32],
+        repeated(b"\xde\xad\xbe\xef"),
+        repeated(b"0123456789abcdef"),
+        repeated(&[1, 9, 200, 77, 3, 250, 18, 99, 41, 160, 7, 222, 131, 64, 5]),
+        sequence(1),
+        sequence(255),
+        sequence(7),
+        *b"correct horse battery staple 123",
+        *b"0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+        *b"change-me-change-me-change-me-ok",
+    ] {
+        assert!(MasterKey::from_bytes(bytes).is_guessable(), "{bytes:?}");
+    }
+    for _ in 0..10_000 {
+        assert!(!MasterKey::generate().is_guessable());
+    }
+}
+
+#[test]
 fn a_master_key_is_read_in_every_usual_form() {
     let key = MasterKey::generate();
     let same = |read: Result<MasterKey, BadMasterKey>| assert_eq!(read.unwrap().id(), key.id());

@@ -1,11 +1,9 @@
 //! `grantor doctor`: one line for each thing that must be right, and what to do where it is not.
 
 use std::fmt::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{anyhow, bail};
 use grantor_crypto::seal::Keyring;
 use grantor_server::clock::{Clock as _, SystemClock};
 use grantor_store::Store;
@@ -13,7 +11,7 @@ use grantor_store::Store;
 use super::host::{HostArgs, print};
 use crate::chain::{self, ChainCheck};
 use crate::config::{Config, Database, MasterKeySource};
-use crate::{keys, node};
+use crate::{keys, node, private};
 
 /// Look for what is wrong.
 #[derive(Debug, clap::Args)]
@@ -90,28 +88,24 @@ fn modes(config: &Config) -> anyhow::Result<(String, ())> {
         }
         MasterKeySource::Environment => {}
     }
-    files.extend(config.tls.iter().map(|tls| tls.key.clone()));
     let mut looked = 0;
     for file in files.iter().filter(|file| file.exists()) {
-        private(file, 0o077)?;
+        private::check("the master key", file, private::OWNER)?;
+        looked += 1;
+    }
+    let tls = config.tls.iter().chain(config.mutual_tls.iter().map(|mutual| &mutual.tls));
+    for file in tls.map(|tls| &tls.key).filter(|file| file.exists()) {
+        private::check("tls_key", file, private::GROUP)?;
         looked += 1;
     }
     if let Database::Sqlite { path, .. } = &config.database
         && path.exists()
     {
         // It holds no secret in the clear, but names and addresses of people.
-        private(path, 0o007)?;
+        private::check("the database", path, private::GROUP)?;
         looked += 1;
     }
     Ok((format!("{looked} with proper modes"), ()))
-}
-
-fn private(path: &Path, others: u32) -> anyhow::Result<()> {
-    let mode = path.metadata().with_context(|| format!("{}", path.display()))?.permissions().mode();
-    if mode & others != 0 {
-        bail!("{} has mode {:03o}", path.display(), mode & 0o777);
-    }
-    Ok(())
 }
 
 /// REL-024: what is recorded cannot be of the future.

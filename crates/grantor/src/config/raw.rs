@@ -40,11 +40,16 @@ pub(crate) struct RawServer {
     pub(crate) listen: Option<String>,
     /// Address and port of health and metrics; none unless set
     pub(crate) operations_listen: Option<String>,
-    /// Certificate chain, PEM; without it a proxy in front does TLS
+    /// Certificate chain, PEM; without it plain HTTP is spoken, with this machine and with the networks of
+    /// `trusted_proxies` alone
     pub(crate) tls_certificate: Option<PathBuf>,
     /// Private key of the certificate, PEM
     pub(crate) tls_key: Option<PathBuf>,
-    /// Networks whose X-Forwarded-For counts; default none
+    /// Whether plain HTTP is spoken with everybody, because something that is not in `trusted_proxies`
+    /// does TLS in front; default false
+    pub(crate) plain_http: bool,
+    /// Networks of the proxies in front: their X-Forwarded-For counts, and they may come without TLS;
+    /// default none
     pub(crate) trusted_proxies: Vec<String>,
     /// Open connections at most; default 10000
     pub(crate) max_connections: Option<usize>,
@@ -167,6 +172,15 @@ pub(super) fn parse(
     table
         .try_into()
         .map_err(|error| anyhow!("an environment variable GRANTOR_… is not valid: {error}"))
+}
+
+/// Whether the address of the database in this text holds a password.
+pub(super) fn has_password(text: &str) -> bool {
+    let raw: RawConfig = toml::from_str(text).unwrap_or_default();
+    let url = raw.database.url.and_then(|url| url::Url::parse(&url).ok());
+    url.is_some_and(|url| {
+        url.password().is_some() || url.query_pairs().any(|(name, _)| name == "password")
+    })
 }
 
 /// `GRANTOR_SERVER_LISTEN` → `server`, `listen`.

@@ -36,6 +36,22 @@ fn sec_169_what_is_unknown_or_unsafe_is_refused_with_a_reason() {
         ("[tenant]\nissuer = \"https://as.example/\"\n", "trailing slash"),
         ("[server]\ntrusted_proxies = [\"0.0.0.0/0\"]\n", "SEC-005"),
         ("[server]\ntls_key = \"k.pem\"\n", "go together"),
+        (
+            "[server]\nlisten = \"0.0.0.0:80\"\n[tenant]\nissuer = \"https://as.example\"\n",
+            "SEC-001",
+        ),
+        (
+            "[server]\nlisten = \"[::]:80\"\n[tenant]\nissuer = \"https://as.example\"\n",
+            "trusted_proxies",
+        ),
+        (
+            "[server]\nlisten = \"192.0.2.1:80\"\n[tenant]\nissuer = \"http://localhost\"\n",
+            "SEC-001",
+        ),
+        (
+            "[server]\nplain_http = true\ntls_certificate = \"c\"\ntls_key = \"k\"\n",
+            "no plain HTTP",
+        ),
         ("[mtls]\nlisten = \"127.0.0.1:1\"\n", "mtls.tls_certificate"),
         ("[mtls]\npublic_port = 443\n", "mtls.listen"),
         ("[mtls]\ntls_key = \"k.pem\"\n", "go together"),
@@ -50,6 +66,33 @@ fn sec_169_what_is_unknown_or_unsafe_is_refused_with_a_reason() {
         let said = error(text);
         assert!(said.contains(reason), "{text}: {said}");
     }
+}
+
+#[test]
+fn sec_001_plain_http_beyond_loopback_has_to_be_meant() {
+    let everywhere =
+        "[tenant]\nissuer = \"https://as.example\"\n[server]\nlisten = \"0.0.0.0:8080\"\n";
+    for meant in [
+        "trusted_proxies = [\"10.0.0.0/8\"]\n",
+        "plain_http = true\n",
+        "tls_certificate = \"c.pem\"\ntls_key = \"k.pem\"\n",
+    ] {
+        let config = read(&format!("{everywhere}{meant}"), &[]).expect(meant);
+        assert_eq!(config.settings.plain_http, meant.starts_with("plain"));
+    }
+    let environment = [("GRANTOR_SERVER_PLAIN_HTTP", "true")];
+    assert!(read(everywhere, &environment).unwrap().settings.plain_http);
+    for loopback in ["127.0.0.1:1", "127.8.0.1:1", "[::1]:1"] {
+        let text = format!("[server]\nlisten = \"{loopback}\"\n");
+        assert!(read(&text, &[]).is_ok(), "{loopback}");
+    }
+}
+
+#[test]
+fn sec_169_a_password_in_the_configuration_is_found_where_it_stands() {
+    let found = |url: &str| raw::has_password(&format!("[database]\nurl = \"{url}\"\n"));
+    assert!(found("postgres://u:geheim@h/d") && found("postgres://u@h/d?password=geheim"));
+    assert!(!found("postgres://u@h/d?sslmode=require") && !found("sqlite:grantor.db"));
 }
 
 #[test]

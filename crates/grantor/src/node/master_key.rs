@@ -2,17 +2,30 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use grantor_crypto::seal::MasterKey;
 use zeroize::Zeroizing;
 
 use crate::config::MasterKeySource;
+use crate::failure::Hint as _;
+use crate::private;
 
-/// The key that seals now.
+/// The key that seals now: nothing is sealed under one that somebody may guess.
 pub(super) fn current(source: &MasterKeySource) -> anyhow::Result<MasterKey> {
+    let key = named(source)?;
+    if key.is_guessable() {
+        return Err(anyhow!("the master key was not drawn at random: anybody may guess it")).hint(
+            "make one with `grantor keys generate`; where something is sealed under the old one already, \
+             name its file in keys.older_master_key_files and run `grantor keys rewrap`",
+        );
+    }
+    Ok(key)
+}
+
+fn named(source: &MasterKeySource) -> anyhow::Result<MasterKey> {
     match source {
         MasterKeySource::File(path) => read(path),
         MasterKeySource::Environment => {
@@ -30,10 +43,7 @@ pub(super) fn current(source: &MasterKeySource) -> anyhow::Result<MasterKey> {
 /// Reads a key file that nobody else can read.
 pub(super) fn read(path: &Path) -> anyhow::Result<MasterKey> {
     let about = || format!("cannot read the master key {}", path.display());
-    let mode = fs::metadata(path).with_context(about)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        bail!("the master key {} can be read by others: chmod 600 it", path.display());
-    }
+    private::check("the master key", path, private::OWNER)?;
     let content = Zeroizing::new(fs::read(path).with_context(about)?);
     MasterKey::from_file(&content)
         .map_err(|_| anyhow!("{}: expected 32 bytes, or their base64url or hex", path.display()))

@@ -8,6 +8,8 @@ mod backup;
 #[cfg(test)]
 mod canaries;
 #[cfg(test)]
+mod dangers;
+#[cfg(test)]
 mod explain;
 #[cfg(test)]
 mod keys;

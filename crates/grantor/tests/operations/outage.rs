@@ -63,7 +63,7 @@ async fn rel_016_without_the_database_reads_go_on_and_writes_say_503() {
     client.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
     let way = Way::to(host).await;
     let database = format!("postgres://{}@127.0.0.1:{}/{name}", parsed.username(), way.port);
-    let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+    let key = "Yk3v0Pq1mWf7nJ2uR9sXcL5hT8aEzD4gB6oK_iQyVtM";
     let mut world = World::on(Some(&database), &[("GRANTOR_MASTER_KEY", key)]).await;
     let (token, refresh) = (world.token().await, world.refresh_token().await);
     let admin = world.admin_token().await;
