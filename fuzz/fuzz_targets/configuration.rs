@@ -5,7 +5,6 @@
 use libfuzzer_sys::fuzz_target;
 
 // The file itself, without the program around it.
-#[allow(dead_code, reason = "what is done with the settings is not the reader's")]
 #[path = "../../crates/grantor/src/config/raw.rs"]
 mod raw;
 

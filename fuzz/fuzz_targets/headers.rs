@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, Request, header};
 use libfuzzer_sys::fuzz_target;
 
 // The files themselves, without the servers around them.
-#[allow(dead_code, reason = "only the reading half is wanted")]
+#[expect(dead_code, reason = "only the reading half is wanted")]
 #[path = "../../crates/server/src/cookie.rs"]
 mod cookie;
 #[path = "."]

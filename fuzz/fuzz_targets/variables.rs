@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 // The files themselves, without the library around them.
 #[path = "../../crates/client/src/fixed.rs"]
 mod fixed;
-#[allow(dead_code, reason = "only the form of a token is wanted")]
+#[expect(dead_code, reason = "only the form of a token is wanted")]
 #[path = "../../crates/client/src/secret.rs"]
 mod secret;
 mod error {
