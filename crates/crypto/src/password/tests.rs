@@ -295,7 +295,8 @@ fn hashes_that_would_cost_too_much_or_prove_too_little_are_not_taken() {
         format!("$scrypt$ln=10,r=8,p=17${salt}${hash}"),
         format!("$scrypt$ln=0,r=8,p=1${salt}${hash}"),
         format!("$scrypt$ln=18,r=8,p=3${salt}${hash}"),
-        // Little to mix and two gigabytes to begin with: 128 · r · p.
+        // Within the limits of what is mixed, and as much memory again to begin with: 128 · r · p.
+        format!("$scrypt$ln=1,r=1000000,p=2${salt}${hash}"),
         format!("$scrypt$ln=1,r=1000000,p=16${salt}${hash}"),
         format!("$scrypt$ln=1,r=4294967295,p=16${salt}${hash}"),
         // Every block of the result costs all iterations again.
