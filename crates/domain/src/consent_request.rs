@@ -175,16 +175,15 @@ pub fn answered(
     left.then_some((scopes, consents))
 }
 
-/// What is remembered of a no to everything. It has no end, as a withdrawal has none: the next request
-/// is a new question. What was agreed to before stays so, and a client for which an administrator answers
-/// asks nobody the next time.
+/// What is remembered of a no to everything, whatever was agreed to before. It has no end, as a withdrawal
+/// has none: the next request is a new question. A client for which an administrator answers asks nobody
+/// the next time.
 pub fn denied(tenant: &TenantName, asking: &Asking<'_>, now: Timestamp) -> Vec<Consent> {
     if asking.client.consent_bypass {
         return Vec::new();
     }
     let shown = asking.scopes.iter().filter(|scope| needs_consent(scope));
-    let new = shown.filter(|s| asking.remembered(s, now) != Some(ConsentStatus::Approved));
-    new.map(|scope| asking.decision(tenant, scope, ConsentStatus::Denied, None, now)).collect()
+    shown.map(|scope| asking.decision(tenant, scope, ConsentStatus::Denied, None, now)).collect()
 }
 
 #[cfg(test)]

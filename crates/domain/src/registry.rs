@@ -20,6 +20,7 @@ use grantor_oauth_types::name::TenantName;
 use grantor_oauth_types::scope::ScopeToken;
 
 pub(crate) use form::is_absolute_uri;
+pub use form::is_deceptive;
 pub use known::Known;
 
 use crate::document::{Document, DocumentKey, Kind};

@@ -38,9 +38,11 @@ use crate::{routes, tenancy};
 
 mod answers;
 mod guard;
+mod line;
 
-use answers::{in_our_words, shed, too_long, unanswered, unread};
+use answers::{ambiguous, in_our_words, shed, too_long, unanswered, unencrypted, unread};
 use guard::{Limit, guarded};
+use line::Line;
 
 /// Reading the headers of a request takes at most this long (SEC-009).
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -87,6 +89,7 @@ struct Desk {
     app: App,
     router: Router,
     straight: Arc<Straight>,
+    patterns: Vec<String>,
     face: Face,
     tls: bool,
 }
@@ -98,11 +101,12 @@ pub async fn serve(
     listener: Listener,
     mut closing: tokio::sync::watch::Receiver<bool>,
 ) {
+    let patterns = served.table().iter().map(|route| route.path.clone()).collect();
     let (router, straight) = served.into_parts();
     let router = router.fallback(routes::not_found).with_state(app.clone());
     let (straight, face) = (Arc::new(straight), listener.face);
     let tls = listener.tls.is_some();
-    let desk = Arc::new(Desk { app: app.clone(), router, straight, face, tls });
+    let desk = Arc::new(Desk { app: app.clone(), router, straight, patterns, face, tls });
     let tls = listener.tls.map(TlsAcceptor::from);
     let connections = Arc::new(Semaphore::new(app.settings.max_connections));
     let graceful = GracefulShutdown::new();
@@ -189,37 +193,6 @@ async fn connection<S>(
     }
 }
 
-<<<<<<< HEAD
-=======
-/// SEC-001: what came without TLS is not looked at, and never redirected: it may be a secret that everybody
-/// on the way has read.
-fn unencrypted(version: Version) -> Response<Body> {
-    let words = "this server is asked over TLS";
-    let body = json!({ "error": "invalid_request", "error_description": words });
-    let mut refusal = private(StatusCode::BAD_REQUEST, &body);
-    if version < Version::HTTP_2 {
-        let close = HeaderValue::from_static("close");
-        refusal.headers_mut().insert(header::CONNECTION, close);
-    }
-    refusal
-}
-
-/// Refuses what hyper lets pass when it comes in one piece, or over HTTP/2: a target or headers longer,
-/// or more of them, than ours ever are (SEC-007).
-fn too_long<B>(request: &Request<B>) -> Option<Response<Body>> {
-    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    if target > TARGET_BYTES {
-        return Some(private(StatusCode::URI_TOO_LONG, &json!({ "error": "uri_too_long" })));
-    }
-    let fields = request.headers().iter();
-    let headers: usize = fields.map(|(name, value)| name.as_str().len() + value.len()).sum();
-    (headers > FIELD_BYTES || request.headers().len() > FIELDS).then(|| {
-        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        private(status, &json!({ "error": "headers_too_long" }))
-    })
-}
-
->>>>>>> d80051a (start: refuse plain HTTP beyond loopback, keys that others read, and master keys that anybody guesses)
 async fn answer(
     desk: Arc<Desk>,
     alarm: Alarm,
@@ -233,7 +206,7 @@ async fn answer(
     {
         return Ok(unencrypted(request.version()));
     }
-    if let Some(refusal) = too_long(&request) {
+    if let Some(refusal) = too_long(&request).or_else(|| ambiguous(&request)) {
         return Ok(refusal);
     }
     let admitted = match desk.face {
@@ -250,6 +223,7 @@ async fn answer(
         Version::HTTP_2 => None,
         _ => Some(&alarm),
     };
+    let line = Line::begin(&request, admitted.as_ref(), &desk.patterns);
     // Pages come to the public face only.
     let public = admitted.as_ref().filter(|_| desk.face == Face::Public);
     let cross = public.and_then(|here| CrossOrigin::of(&here.tenant, &request));
@@ -270,6 +244,9 @@ async fn answer(
     let nosniff = HeaderValue::from_static("nosniff");
     response.headers_mut().entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(nosniff);
     desk.app.metrics.answered(response.status());
+    if let Some(line) = line {
+        line.end(&response);
+    }
     Ok(response)
 }
 

@@ -172,6 +172,16 @@ pub enum FirstStart {
     },
 }
 
+/// The database is that of a server with another default tenant.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the database has no tenant {name:?}, but {known:?}: tenant.name is the name it was made with"
+)]
+pub struct OtherTenants {
+    name: TenantName,
+    known: Vec<TenantName>,
+}
+
 /// Makes the default tenant unless it is there, and gives every tenant the permissions that this
 /// version of the program knows. Of several nodes that start at once one does each.
 pub async fn first_start(
@@ -189,8 +199,13 @@ pub async fn first_start(
         settings: TenantSettings::default(),
     };
     first.check(&Known::at(now)).map_err(|flaws| Problem::flaws(&flaws))?;
-    let found = make(store, tenant(first, true), now).await?;
     let query = DocumentQuery { tenant: None, ..DocumentQuery::of::<Tenant>(name, 10_000) };
+    let known = store.list::<Tenant>(&query).await?;
+    if !known.is_empty() && known.iter().all(|known| known.value.name != *name) {
+        let known = known.into_iter().map(|known| known.value.name).collect();
+        return Err(StoreError::refused(OtherTenants { name: name.clone(), known }));
+    }
+    let found = make(store, tenant(first, true), now).await?;
     for found in store.list::<Tenant>(&query).await? {
         complete(store, &found.value.name, found.value.name == *name).await?;
     }

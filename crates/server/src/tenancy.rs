@@ -6,7 +6,7 @@
 
 mod client_address;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -19,11 +19,8 @@ use crate::directory::{TenantView, issuer_parts};
 use crate::extract::Peer;
 use crate::listener::Face;
 use crate::reply::json::private;
-<<<<<<< HEAD
-use client_address::client_address;
-=======
 use crate::settings::Settings;
->>>>>>> d80051a (start: refuse plain HTTP beyond loopback, keys that others read, and master keys that anybody guesses)
+use client_address::client_address;
 
 /// What RFC 8414 §3.1 puts between host and path.
 const INSERTED: &str = "/.well-known/oauth-authorization-server";
@@ -111,31 +108,6 @@ fn with_path(uri: &Uri, path: &str) -> Uri {
     Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
 }
 
-<<<<<<< HEAD
-=======
-/// The first hop from the right that no trusted proxy vouches for; an unreadable one is "no
-/// address" (SEC-005).
-fn client_address(trusted: &[ipnet::IpNet], socket: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
-    if !is_trusted(&socket) {
-        return Some(socket);
-    }
-    let hops = headers.get_all("x-forwarded-for");
-    let hops: Result<Vec<&str>, _> = hops.iter().map(|value| value.to_str()).collect();
-    let hops = hops.ok()?.join(",");
-    let mut hops = hops.rsplit(',').map(str::trim).filter(|hop| !hop.is_empty()).peekable();
-    if hops.peek().is_none() {
-        return Some(socket);
-    }
-    for hop in hops {
-        let address: IpAddr = hop.parse().ok()?;
-        if !is_trusted(&address) {
-            return Some(address);
-        }
-    }
-    Some(socket)
-}
-
 /// Whether plain HTTP is spoken with this peer: the network between us is this machine's own, or ends at
 /// something that does TLS (SEC-001).
 pub fn may_speak_plainly(settings: &Settings, socket: IpAddr) -> bool {
@@ -144,7 +116,6 @@ pub fn may_speak_plainly(settings: &Settings, socket: IpAddr) -> bool {
     settings.plain_http || socket.is_loopback() || trusted()
 }
 
->>>>>>> d80051a (start: refuse plain HTTP beyond loopback, keys that others read, and master keys that anybody guesses)
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -45,7 +45,7 @@ impl Flaws {
 
 /// Control characters forge lines; direction and zero-width characters make one text look like
 /// another (SEC-016, SEC-043).
-fn is_deceptive(c: char) -> bool {
+pub fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{061c}')
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use axum::body::Body;
 use axum::http::Response;
 use grantor_domain::consent::{Consent, ConsentStatus};
+use grantor_domain::consent_request::needs_consent;
 use grantor_domain::grant::Grant;
-use grantor_domain::scope::GrantRule;
 use grantor_oauth_types::name::ClientId;
 use grantor_oauth_types::scope::ScopeToken;
 use grantor_pages::account::{Application, Applications, HeldScope};
@@ -149,9 +149,8 @@ impl Person {
         text.unwrap_or_else(|| scope.to_string())
     }
 
-    /// Whether a scope is this person's to give and to take back.
+    /// Whether a scope is this person's to give and to take back: whatever the consent page asks about.
     pub(super) fn can_withdraw(&self, scope: &ScopeToken) -> bool {
-        let known = self.context.tenant.scopes.get(scope);
-        known.is_none_or(|known| matches!(known.rule, GrantRule::Owner | GrantRule::Identity))
+        self.context.tenant.scopes.get(scope).is_none_or(|known| needs_consent(known))
     }
 }

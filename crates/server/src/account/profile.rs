@@ -4,6 +4,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Response, StatusCode};
 use grantor_domain::document::DocumentKey;
 use grantor_domain::params::Params;
+use grantor_domain::registry::is_deceptive;
 use grantor_domain::user::User;
 use grantor_pages::account::{Notice, Profile, ProfileError, ProfileFields};
 use grantor_store::{Claim, Effects, Expect, StoreError, operations};
@@ -54,11 +55,11 @@ fn fields(user: &User) -> ProfileFields {
     }
 }
 
-/// What is in a name is up to its owner, but it is one line.
+/// What is in a name is up to its owner, but it is one line, and reads as it is written (SEC-043).
 fn read(params: &mut Params) -> ProfileFields {
     let mut line = |name: &str| {
         let text = params.take(name).unwrap_or_default();
-        let visible: String = text.chars().filter(|c| !c.is_control()).collect();
+        let visible: String = text.chars().filter(|c| !is_deceptive(*c)).collect();
         visible.trim().to_owned()
     };
     ProfileFields {

@@ -391,7 +391,7 @@ async fn post(
     write::create::<Clients>(&app, &permit.caller, &client).await?;
     let made = NewClient { client: Clients::view(&client), client_secret };
     let response = with_etag(json::private(StatusCode::CREATED, &made), 1);
-    Ok(at_location::<Clients>(response, &client))
+    Ok(at_location::<Clients>(response, &permit.caller, &client))
 }
 
 /// Its first secret, for a client that authenticates with one.

@@ -113,7 +113,7 @@ async fn post(
     let registration = Registration { application, user, client };
     register(&app, caller, &registration).await?;
     let response = with_etag(reply::private(StatusCode::CREATED, &made), 1);
-    Ok(at_location::<Applications>(response, &registration.application))
+    Ok(at_location::<Applications>(response, caller, &registration.application))
 }
 
 /// What belongs to the application needs its own permission.

@@ -19,6 +19,7 @@ use super::write::{self, Consequences};
 use super::{Problem, hanging::Hanging};
 use crate::access::{Caller, Permission, Permit};
 use crate::app::App;
+use crate::flow::path;
 use crate::reply::json;
 
 /// A kind of thing that the API manages.
@@ -185,7 +186,7 @@ pub(crate) async fn post<R: Resource>(
 ) -> Result<Response<Body>, Problem> {
     let entity = read_new::<R>(&permit.caller, body)?;
     write::create::<R>(&app, &permit.caller, &entity).await?;
-    Ok(created::<R>(&entity))
+    Ok(created::<R>(&permit.caller, &entity))
 }
 
 /// A new thing from a body that makes one.
@@ -240,17 +241,19 @@ pub(crate) fn shown<R: Resource>(
 }
 
 /// 201, and where the new thing is.
-pub(crate) fn created<R: Resource>(entity: &R::Entity) -> Response<Body> {
-    at_location::<R>(shown::<R>(StatusCode::CREATED, entity, 1), entity)
+pub(crate) fn created<R: Resource>(caller: &Caller, entity: &R::Entity) -> Response<Body> {
+    at_location::<R>(shown::<R>(StatusCode::CREATED, entity, 1), caller, entity)
 }
 
-/// Says where the new thing is.
+/// Says where the new thing is, below the path of the tenant.
 pub(crate) fn at_location<R: Resource>(
     mut response: Response<Body>,
+    caller: &Caller,
     entity: &R::Entity,
 ) -> Response<Body> {
     let id = percent_encoding::utf8_percent_encode(&entity.id(), super::SEGMENT).to_string();
-    if let Ok(location) = HeaderValue::from_str(&format!("{}/{}/{id}", super::BASE, R::PATH)) {
+    let at = path(&caller.context.tenant, &format!("{}/{}/{id}", super::BASE, R::PATH));
+    if let Ok(location) = HeaderValue::from_str(&at) {
         response.headers_mut().insert(header::LOCATION, location);
     }
     response

@@ -177,5 +177,5 @@ async fn post(
     let contents = seed::tenant(tenant.clone(), false).contents();
     write::create_with::<Tenants>(&app, &permit.caller, &tenant, contents).await?;
     jobs::tend(&app).await?;
-    Ok(created::<Tenants>(&tenant))
+    Ok(created::<Tenants>(&permit.caller, &tenant))
 }

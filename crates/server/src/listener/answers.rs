@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::request::Parts;
-use axum::http::{Request, Response, StatusCode, header};
+use axum::http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use axum::response::IntoResponse as _;
 use grantor_pages::{ErrorKind, ErrorPage};
 use http_body_util::LengthLimitError;
@@ -24,6 +24,19 @@ const TARGET_BYTES: usize = 8 * 1024;
 /// The headers take at most this much, in bytes (SEC-007).
 const FIELD_BYTES: usize = 32 * 1024;
 
+/// SEC-001: what came without TLS is not looked at, and never redirected: it may be a secret that everybody
+/// on the way has read.
+pub(super) fn unencrypted(version: Version) -> Response<Body> {
+    let words = "this server is asked over TLS";
+    let body = json!({ "error": "invalid_request", "error_description": words });
+    let mut refusal = private(StatusCode::BAD_REQUEST, &body);
+    if version < Version::HTTP_2 {
+        let close = HeaderValue::from_static("close");
+        refusal.headers_mut().insert(header::CONNECTION, close);
+    }
+    refusal
+}
+
 /// Refuses what hyper lets pass when it comes in one piece, or over HTTP/2: a target or headers longer,
 /// or more of them, than ours ever are (SEC-007).
 pub(super) fn too_long<B>(request: &Request<B>) -> Option<Response<Body>> {
@@ -36,6 +49,26 @@ pub(super) fn too_long<B>(request: &Request<B>) -> Option<Response<Body>> {
     (headers > FIELD_BYTES || request.headers().len() > FIELDS).then(|| {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         private(status, &json!({ "error": "headers_too_long" }))
+    })
+}
+
+/// Refuses what two readers would read differently (RFC 9112 §3.2, §6.3; SEC-006), as far as hyper shows
+/// it, and closes the connection.
+pub(super) fn ambiguous<B>(request: &Request<B>) -> Option<Response<Body>> {
+    let headers = request.headers();
+    let hosts = headers.get_all(header::HOST).iter().count();
+    let coded = headers
+        .get_all(header::TRANSFER_ENCODING)
+        .iter()
+        .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    let twice = headers.contains_key(header::TRANSFER_ENCODING)
+        && headers.contains_key(header::CONTENT_LENGTH);
+    (hosts > 1 || coded || twice).then(|| {
+        let body = json!({ "error": "invalid_request",
+            "error_description": "the request can be read in more than one way" });
+        let mut response = private(StatusCode::BAD_REQUEST, &body);
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
     })
 }
 
@@ -104,8 +137,6 @@ pub(super) fn unanswered(app: &App, why: &Unanswered) -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
 
     #[test]

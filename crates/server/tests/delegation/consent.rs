@@ -150,12 +150,13 @@ async fn sec_190_a_no_is_remembered_and_in_the_log_and_asked_again() {
     assert!(log.text.contains("DENIED") && !log.text.contains("APPROVED"), "{}", log.text);
     let again = browser.open(&world.request(&[])).await;
     assert!(again.has("consent-form"), "a new request is a new question: {}", again.text);
-    // What she agrees to then counts, and a later no to more takes nothing back.
+    // What she agrees to then counts until she says no again.
     let read = world.request(&[("scope", "openid wishlist.read")]);
     let seen = browser.open(&read).await;
     assert!(world.agree(&browser, &seen).await.answer().contains_key("code"));
     let seen = browser.open(&world.request(&[])).await;
     browser.submit(&seen.form("consent-form"), &[("decision", "deny")]).await;
-    assert!(browser.open(&read).await.answer().contains_key("code"));
+    let silent = world.request(&[("scope", "openid wishlist.read"), ("prompt", "none")]);
+    assert_eq!(browser.open(&silent).await.answer()["error"], "consent_required");
     world.server.stop().await;
 }

@@ -47,7 +47,7 @@ async fn sec_190_every_refusal_of_a_program_is_found_by_its_number() {
         ("/oauth2/token", &[], "request.refused", "grant_type"),
         ("/oauth2/introspect", &[], "request.refused", "token"),
         ("/oauth2/revoke", &[], "request.refused", "token"),
-        ("/oauth2/par", &[("response_type", "code")], "authorize.rejected", "redirect_uri"),
+        ("/oauth2/par", &[("response_type", "code")], "authorize.rejected", "code_challenge"),
     ];
     for (path, form, kind, word) in cases {
         let answer = world.as_shop(path, form).await;

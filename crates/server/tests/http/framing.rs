@@ -24,6 +24,8 @@ async fn sec_006_ambiguous_framing_is_refused_and_the_connection_closed() {
             "a chunk size that is no number",
             "Transfer-Encoding: chunked\r\n\r\n0x5\r\na=bcd\r\n0\r\n\r\n",
         ),
+        ("two hosts", "Host: other.example\r\nContent-Length: 0\r\n\r\n"),
+        ("a coding before chunked", "Transfer-Encoding: identity, chunked\r\n\r\n0\r\n\r\n"),
         ("a negative length", "Content-Length: -1\r\n\r\n"),
     ];
     for (what, rest) in table {

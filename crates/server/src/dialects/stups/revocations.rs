@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE;
 use grantor_domain::params::Params;
 use grantor_domain::revocation::{CLAIMS_OF_OTHERS, Revocation, Target, hash};
+use grantor_oauth_types::name::RealmName;
 use grantor_store::{Effect, Effects, StoreError, operations};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -137,9 +138,10 @@ async fn add(
     body: &[u8],
 ) -> Result<(), Problem> {
     let bad = |text| Problem(StatusCode::BAD_REQUEST, text);
-    let caller = authorization(headers).ok().flatten().and_then(bearer);
-    let caller = caller.and_then(|text| tokens::presented(context, text).ok());
-    let caller = caller.ok_or(Problem(StatusCode::UNAUTHORIZED, "a valid token is needed"))?;
+    let sent = authorization(headers).ok().flatten().and_then(bearer).unwrap_or_default();
+    let caller = tokens::presented(context, sent);
+    let caller =
+        caller.map_err(|_| Problem(StatusCode::UNAUTHORIZED, "a valid token is needed"))?;
     let wanted = grantor_crypto::parse_strict(body).map_err(|_| bad("the body is not JSON"))?;
     let wanted: Wanted =
         serde_json::from_value(wanted).map_err(|_| bad("the body is not a revocation"))?;
@@ -150,6 +152,13 @@ async fn add(
     }
     if issued_before < second - MAX_TIME_DELTA {
         return Err(bad("'issued_before' is too old."));
+    }
+    if wanted.data.token.as_deref() != Some(sent) && !may_revoke(context, &caller) {
+        let needs = "needs the scope uid, and a user of the realms services or employees";
+        return Err(Problem(StatusCode::FORBIDDEN, needs));
+    }
+    if is_nothing(context, &caller, &wanted) {
+        return Ok(());
     }
     let (target, issued_before) = target(context, &caller, &wanted, issued_before)?;
     let revocation = Revocation {
@@ -163,6 +172,22 @@ async fn add(
     let effects = Effects::from(Effect::Revoke(Box::new(revocation))).audit(event);
     operations::write(&*app.store, effects).await?;
     Ok(app.directory.catch_up(context.now).await?)
+}
+
+/// 3.9, the default rule of access: the log of revocations is not for everybody to fill.
+fn may_revoke(context: &Context, caller: &LiveToken) -> bool {
+    let realm = caller.token.realm.as_ref();
+    let services = |name: &RealmName| context.tenant.realms.get(name).is_some_and(|r| r.services);
+    let trusted = realm.is_some_and(|name| name.as_str() == "employees" || services(name));
+    caller.token.scopes.contains(CLAIMS_OF_OTHERS) || trusted && caller.token.scopes.contains("uid")
+}
+
+/// What is no token of ours there is nothing to revoke of (RFC 7009 §2.2). Who may revoke for others may
+/// do so in advance.
+fn is_nothing(context: &Context, caller: &LiveToken, wanted: &Wanted) -> bool {
+    let token = wanted.data.token.as_deref().filter(|_| wanted.kind == Kind::Token);
+    let known = |text| tokens::verify(&context.tenant, text, context.now).is_ok();
+    token.is_some_and(|text| !known(text)) && !caller.token.scopes.contains(CLAIMS_OF_OTHERS)
 }
 
 /// What is matched; and whether this caller may revoke it. Whoever holds a token may end it, and

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::realm::{NoRealm, resolve};
 use crate::app::App;
 use crate::asked::Asked;
+use crate::audit::Actor;
 use crate::endpoints::authenticated;
 use crate::extract::authorization;
 use crate::grants::{self, Context, Issued, TokenFailure};
@@ -190,13 +191,19 @@ fn success(issued: Issued) -> Response<Body> {
 /// 2.8.
 pub(super) fn refusal(app: &App, context: &Context, failure: &Failure) -> Response<Body> {
     let no_client = "Client authentication failed";
+    let (kind, nobody) = ("request.refused", Actor::anonymous());
     let (status, error, description) = match failure {
-        Failure::NoCredentials => (400, "invalid_client", no_client.to_owned()),
+        Failure::NoCredentials => {
+            context.record_refusal(app, kind, nobody, &"no client credentials");
+            (400, "invalid_client", no_client.to_owned())
+        }
         Failure::Realm(NoRealm::Missing) => {
+            context.record_refusal(app, kind, nobody, &"the realm cannot be determined");
             (400, "missing_realm", "the realm cannot be determined".to_owned())
         }
         Failure::Realm(NoRealm::NotFound(name)) => {
             let printable: String = name.chars().filter(char::is_ascii_graphic).collect();
+            context.record_refusal(app, kind, nobody, &"unknown realm");
             (400, "realm_not_found", format!("{printable} not found"))
         }
         Failure::Token(failure) => {
