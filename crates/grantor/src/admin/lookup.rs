@@ -30,6 +30,11 @@ impl<'a> Lookup<'a> {
         Self { session, things: HashMap::new(), lists: HashMap::new() }
     }
 
+    /// Whose session it is.
+    pub(crate) fn session(&self) -> &Session {
+        self.session
+    }
+
     /// The thing of this key or id.
     pub(crate) async fn at(&mut self, kind: Kind, id: &str) -> anyhow::Result<Option<Present>> {
         let path = format!("{}/{}", kind.path, escape(id));

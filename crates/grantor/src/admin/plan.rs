@@ -171,7 +171,9 @@ impl Plan<'_> {
                 continue;
             }
             let mut gone: Vec<Value> = self.lookup.list(kind.path).await?.to_vec();
-            gone.retain(|thing| !is_built_in(thing) && !self.is_kept(kind, thing));
+            gone.retain(|thing| {
+                !is_built_in(thing) && !self.is_kept(kind, thing) && !self.is_own(kind, thing)
+            });
             if kind.name == "groups" {
                 gone = outer_first(gone);
             }
@@ -193,6 +195,11 @@ impl Plan<'_> {
             change.kind.name != "users" || !applications.contains(segment)
         });
         Ok(changes)
+    }
+
+    /// The client that this session is of: without it nobody could bring it back.
+    fn is_own(&self, kind: Kind, thing: &Value) -> bool {
+        kind.name == "clients" && thing["id"] == self.lookup.session().client_id.as_str()
     }
 
     fn is_kept(&self, kind: Kind, thing: &Value) -> bool {

@@ -45,6 +45,8 @@ pub(crate) struct Session {
     http: reqwest::Client,
     server: String,
     token: String,
+    /// The client that it speaks as
+    pub(crate) client_id: String,
 }
 
 /// The server has said no.
@@ -84,7 +86,8 @@ impl Session {
         let Some(token) = body["access_token"].as_str() else {
             bail!("no token for {}: {status} {}", found.client_id, body["error_description"]);
         };
-        Ok(Self { http, server: found.server, token: token.to_owned() })
+        let token = token.to_owned();
+        Ok(Self { http, server: found.server, token, client_id: found.client_id })
     }
 
     /// A request; `None` where the thing does not exist.
