@@ -62,7 +62,7 @@ impl Steady {
     /// The time when the monotonic clock shows `at`, and that of the machine `machine`.
     pub fn at(&mut self, at: Instant, machine: Timestamp) -> Timestamp {
         let time = match &self.0 {
-            Some(told) if machine < told.time => {
+            Some(told) if told.ahead.is_positive() || machine < told.time => {
                 let passed: Duration = at.saturating_duration_since(told.at);
                 told.time.checked_add(passed / 2).unwrap_or(told.time).max(machine)
             }
