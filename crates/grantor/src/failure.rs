@@ -15,14 +15,24 @@ pub(crate) struct Hinted {
 #[error("interrupted")]
 pub(crate) struct Interrupted;
 
+/// Nobody reads the answer any more (`| head`): there is nothing left to do, and nothing to tell.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads the answer")]
+pub(crate) struct Stopped;
+
 /// An error with advice.
 pub(crate) fn hinted(error: impl Into<anyhow::Error>, hint: impl Into<String>) -> anyhow::Error {
     Hinted { error: error.into(), hint: hint.into() }.into()
 }
 
-/// The exit code of a program that ends with `error`: 130 after Ctrl-C, as a shell would say it.
+/// The exit code of a program that ends with `error`: 130 after Ctrl-C, as a shell would say it, and 0
+/// after whoever read the answer had enough of it.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
-    if error.is::<Interrupted>() { ExitCode::from(130) } else { ExitCode::FAILURE }
+    match error {
+        error if error.is::<Interrupted>() => ExitCode::from(130),
+        error if error.is::<Stopped>() => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
 }
 
 /// Adds advice to the error of a result.
@@ -57,6 +67,9 @@ impl std::error::Error for Hinted {
 
 /// Prints the error, its causes and its hint on stderr.
 pub(crate) fn tell(error: &anyhow::Error) {
+    if error.is::<Stopped>() {
+        return;
+    }
     // Nobody is left to hear that stderr is gone.
     let _ = write!(std::io::stderr().lock(), "{}", text(error));
 }

@@ -13,6 +13,8 @@
 //! | [`keys`]       | the signing keys of a database, opened on its host                 |
 //! | [`logging`]    | where log lines go, and in which form                              |
 //! | [`node`]       | from a configuration to a running node                             |
+//! | [`out`]        | the one way to stdout                                              |
+//! | [`signals`]    | what asks a long-running command to end                            |
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage (clap), 130 interrupted; a command may add its own.
 
@@ -27,7 +29,9 @@ mod failure;
 mod keys;
 mod logging;
 mod node;
+mod out;
 mod private;
+mod signals;
 
 use std::process::ExitCode;
 

@@ -1,10 +1,11 @@
 //! `grantor completions SHELL`: a completion script on stdout.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;
+
+use crate::out;
 
 /// `--help` and arguments.
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,6 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut crate::Cli::command(), "grantor", &mut script);
-    std::io::stdout().lock().write_all(&script)?;
+    out::bytes(&script)?;
     Ok(ExitCode::SUCCESS)
 }

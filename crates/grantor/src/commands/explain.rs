@@ -13,10 +13,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::host::{HostArgs, RemoteArgs, print};
+use super::host::{HostArgs, RemoteArgs};
 use crate::developer::login::Browser;
 use crate::developer::obtain::{Kept, Wanted};
 use crate::failure::Hint as _;
+use crate::out::print;
 use crate::{keys, node};
 
 /// Say why a token was issued or refused.

@@ -44,12 +44,3 @@ impl RemoteArgs {
         Ok(if self.remote { Some(Session::open(&self.session).await?) } else { None })
     }
 }
-
-/// Prints to stdout; somebody who stopped listening (`| head`) is no error.
-pub(crate) fn print(text: &str) -> std::io::Result<()> {
-    use std::io::Write as _;
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
-    }
-}

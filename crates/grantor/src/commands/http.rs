@@ -14,6 +14,7 @@ use crate::commands::token::{name, scope};
 use crate::developer::login::Browser;
 use crate::developer::obtain::{Kept, Wanted};
 use crate::failure::hinted;
+use crate::out;
 
 /// `--help` and arguments.
 #[derive(Debug, clap::Args)]
@@ -139,9 +140,8 @@ async fn print(mut response: Response) -> anyhow::Result<ExitCode> {
     }
     let _ = std::io::stderr().lock().write_all(told.as_bytes());
     while let Some(chunk) = response.chunk().await.context("the answer broke off")? {
-        std::io::stdout().lock().write_all(&chunk)?;
+        out::bytes(&chunk)?;
     }
-    std::io::stdout().lock().flush()?;
     Ok(match status.as_u16() {
         ..400 => ExitCode::SUCCESS,
         400..500 => ExitCode::from(4),

@@ -1,7 +1,6 @@
 //! `grantor list`: the tokens that are kept.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -12,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::developer::cache::{CachedToken, TokenCache};
+use crate::out;
 
 /// `--help` and arguments.
 #[derive(Debug, clap::Args)]
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             text
         }),
     };
-    std::io::stdout().lock().write_all(text.as_bytes())?;
+    out::print(text)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,12 +1,12 @@
 //! `grantor login`: sign in with the browser.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use crate::commands::token::{name, scope};
 use crate::developer::cache::{CachedToken, TokenCache, config_dir};
 use crate::developer::login::{Browser, LoginFile, SignIn};
 use crate::failure::hinted;
+use crate::out;
 
 /// `--help` and arguments.
 #[derive(Debug, clap::Args)]
@@ -71,6 +71,6 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let who = kept.subject.as_deref().unwrap_or("somebody");
     let scopes = login.access_token.scopes().join(" ");
-    writeln!(std::io::stdout().lock(), "Signed in at {} as {who}, for: {scopes}", kept.issuer)?;
+    out::line(format_args!("Signed in at {} as {who}, for: {scopes}", kept.issuer))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use super::host::{HostArgs, print};
+use super::host::HostArgs;
 use crate::node;
+use crate::out::print;
 
 /// Bring the schema of the database up to date.
 #[derive(Debug, clap::Args)]

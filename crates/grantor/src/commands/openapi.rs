@@ -1,8 +1,7 @@
 //! `grantor openapi`: the description of the management API, without a server.
 
+use crate::out::print;
 use std::process::ExitCode;
-
-use super::host::print;
 
 /// Print the OpenAPI description of the management API.
 #[derive(Debug, clap::Args)]

@@ -12,11 +12,12 @@ use grantor_server::clock::{Clock as _, SystemClock};
 use grantor_store::{DumpRow, Store, StoreError};
 use tokio::sync::mpsc;
 
-use super::host::{HostArgs, print};
+use super::host::HostArgs;
 use crate::archive::Reader;
 use crate::failure::Hint as _;
 use crate::node;
 
+use crate::out::print;
 use amendment::Amendment;
 
 /// Between two lines of progress lie this many rows.

@@ -2,12 +2,12 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::str::FromStr;
 
 use crate::developer::login::Browser;
 use crate::developer::obtain::{Kept, Wanted};
+use crate::out;
 
 /// `--help` and arguments.
 #[derive(Debug, clap::Args)]
@@ -87,7 +87,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let browser = if args.no_browser { Browser::PrintOnly } else { Browser::Open };
     let wanted = Wanted { name: args.name, scopes: args.scopes, browser };
     let token = wanted.obtain(Kept::Welcome).await?;
-    writeln!(std::io::stdout().lock(), "{}", token.reveal())?;
+    out::line(token.reveal())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,8 +9,9 @@ use grantor_oauth_types::name::TenantName;
 use grantor_store::audit::events_of;
 use grantor_store::{AuditQuery, AuditRow, Store};
 
-use crate::commands::host::{HostArgs, print};
+use crate::commands::host::HostArgs;
 use crate::node;
+use crate::out::print;
 
 /// How often the log is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

@@ -15,7 +15,8 @@ use grantor_store::audit::events_of;
 
 use super::lines::{self, Line, decode};
 use crate::chain::{self, ChainCheck, Piece, Report};
-use crate::commands::host::{HostArgs, print};
+use crate::commands::host::HostArgs;
+use crate::out::print;
 use crate::{keys, node};
 
 /// `--help` and arguments.
