@@ -1,12 +1,10 @@
 //! `grantor audit export`.
 
-use std::fs::OpenOptions;
 use std::io::{BufWriter, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use grantor_oauth_types::id::DecisionId;
 use grantor_server::clock::{Clock as _, SystemClock};
 use grantor_store::{AuditQuery, Store};
@@ -40,8 +38,17 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Some(since) => first_link(&*store, since).await? - 1,
         None => 0,
     };
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&args.output);
-    let file = file.with_context(|| format!("cannot make {}", args.output.display()))?;
+    let to = &args.output;
+    if to.exists() {
+        bail!("{} exists already", to.display());
+    }
+    // Nobody takes a half-written file for an export: it gets its name when it is whole, and is removed
+    // when something fails.
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let file = tempfile::Builder::new()
+        .prefix(".grantor-export-")
+        .tempfile_in(folder.unwrap_or(Path::new(".")));
+    let file = file.with_context(|| format!("cannot make {}", to.display()))?;
     let mut out = BufWriter::new(file);
     let mut rows = 0;
     let mut write = |line: &Line| -> anyhow::Result<()> {
@@ -55,8 +62,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     })
     .await?;
     write(&Line::End { rows })?;
-    out.into_inner()?.sync_all()?;
-    eprintln!("{rows} rows in {}", args.output.display());
+    let file = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(to).with_context(|| format!("cannot make {}", to.display()))?;
+    eprintln!("{rows} rows in {}", to.display());
     Ok(ExitCode::SUCCESS)
 }
 
