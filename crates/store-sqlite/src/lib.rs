@@ -164,6 +164,12 @@ impl SqliteStore {
         Ok(Self { shared, readers, writer, _inspection: None, _lock: None })
     }
 
+    /// Looks for damage everywhere in the file (REL-007), also while a server writes it; changes nothing.
+    pub fn inspect(path: impl AsRef<std::path::Path>) -> Result<(), StoreError> {
+        let db = schema::open_unwritten(path.as_ref())?;
+        Ok(schema::check_everywhere(&db)?)
+    }
+
     /// Does what waits, empties the log into the database, and takes no more writes.
     pub async fn close(&self) {
         if let Some(writer) = self.stop() {

@@ -7,11 +7,12 @@ use anyhow::{anyhow, bail};
 use grantor_crypto::seal::Keyring;
 use grantor_server::clock::{Clock as _, SystemClock};
 use grantor_store::Store;
+use grantor_store_sqlite::SqliteStore;
 
-use super::host::{HostArgs, print};
+use super::host::HostArgs;
 use crate::chain::{self, ChainCheck};
 use crate::config::{Config, Database, MasterKeySource};
-use crate::{keys, node, private};
+use crate::{keys, node, out, private};
 
 /// Look for what is wrong.
 #[derive(Debug, clap::Args)]
@@ -52,8 +53,7 @@ impl Findings {
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut findings = Findings::default();
     examine(args.host, &mut findings).await;
-    print(&findings.text)?;
-    Ok(if findings.wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    out::verdict(&findings.text, findings.wrong)
 }
 
 async fn examine(host: HostArgs, findings: &mut Findings) {
@@ -69,6 +69,9 @@ async fn examine(host: HostArgs, findings: &mut Findings) {
     let store = store.map(|store| ("reachable, and its schema is known".to_owned(), store));
     let todo = "start the server once, or `grantor migrate`; see that the database is up";
     let Some(store) = findings.note("database", store, todo) else { return };
+    let todo =
+        "stop the server, keep this file, and restore the last backup into an empty database";
+    findings.note("integrity", integrity(&config.database), todo);
     findings.note("clock", clock(&*store).await, "synchronise the clock of this host (NTP)");
     if let Some(ring) = &ring {
         let todo = "name the older master key in keys.older_master_key_files";
@@ -106,6 +109,15 @@ fn modes(config: &Config) -> anyhow::Result<(String, ())> {
         looked += 1;
     }
     Ok((format!("{looked} with proper modes"), ()))
+}
+
+/// REL-007: an embedded database is looked through everywhere.
+fn integrity(database: &Database) -> anyhow::Result<(String, ())> {
+    let Database::Sqlite { path, .. } = database else {
+        return Ok(("PostgreSQL looks after its own".to_owned(), ()));
+    };
+    SqliteStore::inspect(path)?;
+    Ok(("every page and index was looked at".to_owned(), ()))
 }
 
 /// REL-024: what is recorded cannot be of the future.
