@@ -28,10 +28,12 @@ use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::host::{HostArgs, RemoteArgs, print};
+use super::host::{HostArgs, RemoteArgs};
 use crate::admin::kinds::escape;
+use crate::admin::session::Session;
 use crate::config::Config;
 use crate::failure::Hint as _;
+use crate::out::print;
 use crate::{keys, node};
 
 /// Make, list, rotate and withdraw keys.
@@ -44,7 +46,7 @@ successor, in one step.
 Examples:
   grantor keys generate -o master.key
   grantor keys list
-  grantor keys list -o jwks > audit-keys.json
+  grantor keys list -o jwks > audit-keys.json     (for `grantor audit verify`; not with --remote)
   grantor keys rotate
   grantor keys withdraw 3f0c… --not-before --remote
   grantor keys rewrap")]
@@ -131,7 +133,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn generate(output: Option<PathBuf>) -> anyhow::Result<()> {
     let key = MasterKey::generate();
-    let Some(path) = output else { return Ok(print(&format!("{}\n", *key.reveal()))?) };
+    let Some(path) = output else { return print(&format!("{}\n", *key.reveal())) };
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
     let mut file = file.with_context(|| format!("cannot make {}", path.display()))?;
     writeln!(file, "{}", *key.reveal())?;
@@ -142,8 +144,7 @@ fn generate(output: Option<PathBuf>) -> anyhow::Result<()> {
 
 async fn list(at: At, output: Output) -> anyhow::Result<()> {
     if let Some(session) = at.remote.open().await? {
-        let lines = session.all("keys").await?.into_iter().map(|key| format!("{key}\n"));
-        return Ok(print(&lines.collect::<String>())?);
+        return list_remote(&session, output).await;
     }
     let config = at.host.read()?;
     let store = node::open_to_read(&config.database).await?;
@@ -151,7 +152,20 @@ async fn list(at: At, output: Output) -> anyhow::Result<()> {
     let records = keys::records(&*store, tenant).await?;
     let now = SystemClock.now();
     let text = match output {
-        Output::Text => table(&records, now),
+        Output::Text => {
+            let until = |key: &SigningKeyRecord| key.withdrawn.or(key.retired);
+            let shown = |time: Option<Timestamp>| time.map(|time| format!("{time:.0}"));
+            table(records.iter().map(|key| {
+                let (alg, from) = (key.alg.to_string(), shown(Some(key.active_from)));
+                [
+                    Some(key.kid.clone()),
+                    Some(alg),
+                    Some(state(key, now).to_owned()),
+                    from,
+                    shown(until(key)),
+                ]
+            }))
+        }
         Output::Json => {
             let keys = records.iter().map(|key| {
                 json!({
@@ -168,7 +182,7 @@ async fn list(at: At, output: Output) -> anyhow::Result<()> {
             serde_json::to_string_pretty(&set)? + "\n"
         }
     };
-    Ok(print(&text)?)
+    print(&text)
 }
 
 fn state(key: &SigningKeyRecord, now: Timestamp) -> &'static str {
@@ -180,18 +194,37 @@ fn state(key: &SigningKeyRecord, now: Timestamp) -> &'static str {
     }
 }
 
-fn table(records: &[SigningKeyRecord], now: Timestamp) -> String {
+/// The keys as the server tells of them.
+async fn list_remote(session: &Session, output: Output) -> anyhow::Result<()> {
+    if matches!(output, Output::Jwks) {
+        // What a server publishes lacks the retired keys, which checkpoints of the past need.
+        return Err(anyhow!("the server does not tell the keys of the past: -o jwks reads the database"))
+            .hint("run it on the host of the database, without --remote; the keys of now are at /oauth2/jwks");
+    }
+    let keys = session.all("keys").await?;
+    if matches!(output, Output::Json) {
+        return print(format_args!("{:#}\n", Value::Array(keys)));
+    }
+    print(table(keys.iter().map(|key| {
+        let text = |name: &str| key[name].as_str().map(str::to_owned);
+        let time = |name: &str| text(name).map(|time| seconds(&time));
+        let state =
+            text("state").map(|state| if state == "active" { "signs".to_owned() } else { state });
+        let until = time("withdrawn").or_else(|| time("retired"));
+        [text("kid"), text("alg"), state, time("active_from"), until]
+    })))
+}
+
+/// A time without what is less than a second, as [`list`] shows it.
+fn seconds(time: &str) -> String {
+    time.parse::<Timestamp>().map_or_else(|_| time.to_owned(), |time| format!("{time:.0}"))
+}
+
+fn table(rows: impl Iterator<Item = [Option<String>; 5]>) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(["kid", "alg", "state", "signs from", "until"]);
-    for key in records {
-        let until = key.withdrawn.or(key.retired);
-        table.add_row([
-            key.kid.clone(),
-            key.alg.to_string(),
-            state(key, now).to_owned(),
-            format!("{:.0}", key.active_from),
-            until.map_or_else(|| "-".to_owned(), |time| format!("{time:.0}")),
-        ]);
+    for row in rows {
+        table.add_row(row.map(|cell| cell.unwrap_or_else(|| "-".to_owned())));
     }
     table.lines().fold(String::new(), |mut text, line| {
         let _ = writeln!(text, "{}", line.trim());
@@ -233,7 +266,7 @@ async fn rotate(at: At, alg: Option<Algorithm>) -> anyhow::Result<()> {
         let body = json!({ "alg": alg });
         let key = session.request(Method::POST, "keys", Some(&body), None).await?.body;
         let (kid, from) = (text_of(&key["kid"]), text_of(&key["active_from"]));
-        return Ok(print(&format!("{kid} is published, and signs from {from} on\n"))?);
+        return print(&format!("{kid} is published, and signs from {from} on\n"));
     }
     let config = at.host.read()?;
     let opened = Opened::new(&config).await?;
@@ -286,7 +319,7 @@ fn tell_withdrawn(kid: &str, done: &Withdrawn, not_before: bool) -> anyhow::Resu
     if not_before {
         text.push_str("every grant and token of the tenant has ended\n");
     }
-    Ok(print(&text)?)
+    print(&text)
 }
 
 #[expect(clippy::print_stderr, reason = "progress, for the person at the terminal")]

@@ -66,9 +66,11 @@ impl KeyDesk<'_> {
                 key.value.withdrawn = Some(now);
                 effects = effects.put(&key.value, Expect::Version(key.version));
             }
-            effects = effects.audit(withdrawn.clone());
-            let lasting = |key: &SigningKeyRecord| key.is_current() && key.may_sign(now);
-            let successor = !keys.iter().any(|found| lasting(&found.value));
+            // Said once; what ends besides may end again.
+            if !already || not_before {
+                effects = effects.audit(withdrawn.clone());
+            }
+            let successor = !covers(keys.iter().map(|found| &found.value), now);
             if successor {
                 let mut spare = spare.clone();
                 // A key that is published already takes over when it was to.
@@ -81,6 +83,23 @@ impl KeyDesk<'_> {
             Ok((Withdrawn { already, successor }, effects))
         })
         .await
+    }
+}
+
+/// Whether from this moment on one of these keys may sign at any time: the last of them without an end.
+/// A second withdrawal of the same key finds that so, and makes no other successor.
+fn covers<'a>(keys: impl Iterator<Item = &'a SigningKeyRecord> + Clone, now: Timestamp) -> bool {
+    let mut moment = now;
+    loop {
+        let mut signing = keys.clone().filter(|key| key.may_sign(moment)).peekable();
+        if signing.peek().is_none() {
+            return false;
+        }
+        // Each is retired later than the moment at which it may sign, so this ends.
+        match signing.map(|key| key.retired.unwrap_or(Timestamp::MAX)).max() {
+            Some(end) if end < Timestamp::MAX => moment = end,
+            _ => return true,
+        }
     }
 }
 
