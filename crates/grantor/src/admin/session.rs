@@ -98,6 +98,11 @@ impl Session {
         }
     }
 
+    /// The version of what is at a path, if it can be looked at and has one.
+    pub(crate) async fn etag(&self, path: &str) -> anyhow::Result<Option<String>> {
+        Ok(self.send(Method::GET, path, None, None).await?.1.etag)
+    }
+
     /// A request that has to work.
     pub(crate) async fn request(
         &self,

@@ -6,11 +6,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::Subcommand;
+use grantor_crypto::json::parse_strict;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::admin::kinds::{KINDS, Kind, escape};
+use crate::admin::schema::Schemas;
 use crate::admin::session::{self, Session, SessionArgs};
+use crate::out;
 
 /// Manage the registry: whatever the REST API can do, in one action.
 #[derive(Debug, clap::Args)]
@@ -19,9 +22,14 @@ use crate::admin::session::{self, Session, SessionArgs};
   grantor admin list clients
   grantor admin show clients shop
   echo '{\"id\":\"shop\",\"auth_method\":\"client_secret_basic\"}' | grantor admin create clients
+  grantor admin show users customers/alice
   grantor admin show clients shop > shop.json; edit it; grantor admin replace clients shop -f shop.json
   grantor admin delete assignments asn_0192…
-  grantor admin request POST clients/shop/secrets
+  grantor admin request POST clients/shop/secrets      (sends {} where no file is given)
+
+What only the server sets (id, created, secrets, …) is left out when a file that `show` wrote is sent by
+`replace`. `replace`, `delete` and `request PUT|DELETE` change what is there now; --if-match VALUE changes
+that version only.
 
 Kinds: realms, resource-types, groups, scopes, applications, users, clients, assignments, tenants.")]
 pub(crate) struct Args {
@@ -52,7 +60,7 @@ enum Action {
     Show {
         /// Such as clients
         kind: String,
-        /// Its id, name or token
+        /// Its id, name or token; of a user REALM/NAME, of a group its name will do
         id: String,
     },
     /// Make a thing of the JSON in a file, or on stdin
@@ -67,7 +75,7 @@ enum Action {
     Replace {
         /// Such as clients
         kind: String,
-        /// Its id, name or token
+        /// Its id, name or token; of a user REALM/NAME, of a group its name will do
         id: String,
         /// File; stdin if none is given
         #[arg(short, long)]
@@ -77,7 +85,7 @@ enum Action {
     Delete {
         /// Such as clients
         kind: String,
-        /// Its id, name or token
+        /// Its id, name or token; of a user REALM/NAME, of a group its name will do
         id: String,
     },
     /// Send any request to /api/v1
@@ -86,9 +94,12 @@ enum Action {
         method: Method,
         /// Behind /api/v1/
         path: String,
-        /// File with the JSON body; `-` is stdin
+        /// File with the JSON body; `-` is stdin. POST and PUT send {} without
         #[arg(short, long)]
         file: Option<PathBuf>,
+        /// Change this version only (the ETag of an answer); default the one that is there now
+        #[arg(long, value_name = "VALUE")]
+        if_match: Option<String>,
     },
 }
 
@@ -100,32 +111,46 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let answer = match args.action {
         Action::Bootstrap { .. } => unreachable!("answered above"),
         Action::List { kind } => {
-            session.all(known(&kind)?.path).await?.iter().for_each(print);
+            session.all(known(&kind)?.path).await?.iter().try_for_each(out::line)?;
             return Ok(ExitCode::SUCCESS);
         }
-        Action::Show { kind, id } => found(&session, &path(&kind, &id)?).await?.body,
+        Action::Show { kind, id } => {
+            found(&session, &path(&session, &kind, &id).await?).await?.body
+        }
         Action::Create { kind, file } => {
             let body = read(file.as_ref())?;
             session.request(Method::POST, known(&kind)?.path, Some(&body), None).await?.body
         }
         Action::Replace { kind, id, file } => {
-            let (path, body) = (path(&kind, &id)?, read(file.as_ref())?);
-            let etag = found(&session, &path).await?.etag;
+            let (path, mut body) = (path(&session, &kind, &id).await?, read(file.as_ref())?);
+            let there = found(&session, &path).await?;
+            leave_out(known(&kind)?, &there.body, &mut body)?;
+            let etag = there.etag;
             session.request(Method::PUT, &path, Some(&body), etag.as_deref()).await?.body
         }
         Action::Delete { kind, id } => {
-            let path = path(&kind, &id)?;
+            let path = path(&session, &kind, &id).await?;
             let etag = found(&session, &path).await?.etag;
             session.request(Method::DELETE, &path, None, etag.as_deref()).await?.body
         }
-        Action::Request { method, path, file } => {
+        Action::Request { method, path, file, if_match } => {
             let body = file.map(|file| read(Some(&file).filter(|f| f.as_os_str() != "-")));
-            let body = body.transpose()?;
-            session.request(method, &path, body.as_ref(), None).await?.body
+            let empty = (method == Method::POST || method == Method::PUT).then(|| json!({}));
+            let body = body.transpose()?.or(empty);
+            let changes = method == Method::PUT || method == Method::DELETE;
+            let etag = match if_match {
+                // Some paths are only written to: there is nothing to be found at them.
+                None if changes => session.etag(&path).await?,
+                given => given,
+            };
+            session.request(method, &path, body.as_ref(), etag.as_deref()).await?.body
         }
     };
-    if !answer.is_null() {
-        print(&answer);
+    if answer["client_secret"].is_string() {
+        let again = "make another with `grantor admin request POST clients/ID/secrets`";
+        out::secret(&answer, again)?;
+    } else if !answer.is_null() {
+        out::line(&answer)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -141,8 +166,45 @@ fn known(kind: &str) -> anyhow::Result<Kind> {
     })
 }
 
-fn path(kind: &str, id: &str) -> anyhow::Result<String> {
-    Ok(format!("{}/{}", known(kind)?.path, escape(id)))
+/// Where a thing is. What the server names by an id of its own people name by its natural key.
+async fn path(session: &Session, kind: &str, id: &str) -> anyhow::Result<String> {
+    let kind = known(kind)?;
+    let at = |id: &str| format!("{}/{}", kind.path, escape(id));
+    let list = match (kind.name, id.split_once('/')) {
+        ("users", Some((realm, name))) => {
+            format!("users?realm={}&name={}", escape(realm), escape(name))
+        }
+        ("users", None) if !id.starts_with("usr_") => {
+            bail!(
+                "users are named REALM/NAME, as customers/{id}, or by the id that the server made"
+            )
+        }
+        ("groups", _) if !id.starts_with("grp_") => kind.path.to_owned(),
+        _ => return Ok(at(id)),
+    };
+    let things = session.all(&list).await?;
+    let meant = things.iter().find(|thing| kind.name == "users" || kind.label(thing) == id);
+    let thing = meant.ok_or_else(|| anyhow!("there is no {} {id}", kind.one()))?;
+    Ok(format!("{}/{}", kind.path, kind.segment(thing)))
+}
+
+/// Leaves out what the server shows, and takes from nobody: a file that `show` wrote can be sent. What
+/// says another thing than the server does was meant, and is refused.
+fn leave_out(kind: Kind, there: &Value, body: &mut Value) -> anyhow::Result<()> {
+    let schemas = Schemas::new();
+    let taken = &schemas.body(kind)["properties"];
+    let (Some(there), Some(body)) = (there.as_object(), body.as_object_mut()) else {
+        return Ok(());
+    };
+    for (name, value) in there.iter().filter(|(name, _)| taken.get(*name).is_none()) {
+        match body.remove(name) {
+            Some(wanted) if kind.naming().contains(&name.as_str()) && wanted != *value => {
+                bail!("{name}: {wanted} is another {}, and a name cannot be changed", kind.one())
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn read(file: Option<&PathBuf>) -> anyhow::Result<Value> {
@@ -150,7 +212,8 @@ fn read(file: Option<&PathBuf>) -> anyhow::Result<Value> {
         Some(path) => std::fs::read_to_string(path).with_context(|| path.display().to_string())?,
         None => stdin()?,
     };
-    serde_json::from_str(&text).context("expected JSON")
+    // As the server reads it: a member that is there twice is an error, not the last one's.
+    parse_strict(text.as_bytes()).context("expected JSON")
 }
 
 fn stdin() -> anyhow::Result<String> {
@@ -178,9 +241,4 @@ async fn bootstrap(
     session::bootstrap(server.trim_end_matches('/'), secret.trim(), client_id, &file).await?;
     eprintln!("The administrator's credentials are in {}.", file.display());
     Ok(ExitCode::SUCCESS)
-}
-
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print(value: &Value) {
-    println!("{value}");
 }
