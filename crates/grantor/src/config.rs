@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow, bail};
 use grantor_crypto::password::HashCost;
 use grantor_crypto::pool::PoolConfig;
+use grantor_domain::registry::{Entry as _, Known};
+use grantor_domain::tenant::{Tenant, TenantSettings};
 use grantor_oauth_types::name::TenantName;
 use grantor_server::outbound::OutboundPolicy;
 use grantor_server::settings::{Failures, MutualTlsListener, Settings};
@@ -115,9 +117,10 @@ impl Config {
         let operations_listen = raw.server.operations_listen.as_deref();
         let operations_listen = operations_listen.filter(|text| !text.is_empty());
         let database = database(&raw.database)?;
-        let issuer = raw.tenant.issuer.unwrap_or_else(|| format!("http://{listen}"));
-        check_issuer(&issuer)?;
         let tls = tls("server", raw.server.tls_certificate, raw.server.tls_key)?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let issuer = raw.tenant.issuer.unwrap_or_else(|| format!("{scheme}://{listen}"));
+        check_issuer(&issuer)?;
         let name = raw.tenant.name.as_deref().unwrap_or("main");
         let mut settings =
             Settings::new(TenantName::parse(name).map_err(|e| anyhow!("tenant.name: {e}"))?);
@@ -132,18 +135,24 @@ impl Config {
         }
         settings.plain_http = raw.server.plain_http;
         check_plain_http(listen, tls.is_some(), &settings)?;
-        settings.max_connections = raw.server.max_connections.unwrap_or(settings.max_connections);
-        settings.max_requests = raw.server.max_requests.unwrap_or(settings.max_requests);
+        let (connections, requests) = (raw.server.max_connections, raw.server.max_requests);
+        settings.max_connections = connections.unwrap_or(settings.max_connections);
+        settings.max_requests = requests.unwrap_or(settings.max_requests);
+        at_least_one("server.max_connections", settings.max_connections)?;
+        at_least_one("server.max_requests", settings.max_requests)?;
         settings.drain_seconds = raw.server.drain_seconds.unwrap_or(settings.drain_seconds);
         settings.drain_delay_seconds = raw.server.drain_delay_seconds.unwrap_or_default();
         settings.outbound = outbound(raw.outbound)?;
         settings.failures = failures(&raw.failures)?;
         let (mutual_tls, reached) = mutual_tls(raw.mtls, tls.as_ref())?.unzip();
         settings.mutual_tls = reached;
+        let operations_listen =
+            operations_listen.map(|text| address("server.operations_listen", text)).transpose()?;
+        let mutual = mutual_tls.as_ref().map(|mutual| mutual.listen);
+        check_apart(listen, mutual, operations_listen)?;
+        check_tenant(&settings.default_tenant, &issuer, &raw.tenant.hosts)?;
         Ok(Self {
-            operations_listen: operations_listen
-                .map(|text| address("server.operations_listen", text))
-                .transpose()?,
+            operations_listen,
             master_key: master_key(raw.keys.master_key_file, &database)?,
             older_master_keys: raw.keys.older_master_key_files,
             hosts: raw.tenant.hosts,
@@ -162,6 +171,54 @@ const LISTEN: &str = "127.0.0.1:8080";
 
 fn address(key: &str, text: &str) -> anyhow::Result<SocketAddr> {
     text.parse().map_err(|_| anyhow!("{key} = {text:?}: expected ADDRESS:PORT, as 127.0.0.1:8080"))
+}
+
+fn at_least_one(key: &str, number: usize) -> anyhow::Result<()> {
+    if number == 0 {
+        bail!("{key} = 0: at least 1, else nobody is answered");
+    }
+    Ok(())
+}
+
+/// Every listener has an address of its own. Port 0 is another one each time.
+fn check_apart(
+    public: SocketAddr,
+    mutual: Option<SocketAddr>,
+    operations: Option<SocketAddr>,
+) -> anyhow::Result<()> {
+    let same =
+        |a: Option<SocketAddr>, b: Option<SocketAddr>| a == b && a.is_some_and(|a| a.port() != 0);
+    for (key, address, other, its) in [
+        ("server.operations_listen", operations, "server.listen", Some(public)),
+        ("mtls.listen", mutual, "server.listen", Some(public)),
+        ("mtls.listen", mutual, "server.operations_listen", operations),
+    ] {
+        if let (Some(address), true) = (address, same(address, its)) {
+            bail!("{key} = {address}: {other} is the same; give it an address of its own");
+        }
+    }
+    Ok(())
+}
+
+/// The tenant as the first start would make it, by the rules that it meets there.
+fn check_tenant(name: &TenantName, issuer: &str, hosts: &[String]) -> anyhow::Result<()> {
+    let tenant = Tenant {
+        name: name.clone(),
+        issuer: issuer.to_owned(),
+        hosts: hosts.to_vec(),
+        enabled: true,
+        settings: TenantSettings::default(),
+    };
+    let flaws = tenant.check(&Known::at(jiff::Timestamp::UNIX_EPOCH)).err().unwrap_or_default();
+    let Some(flaw) = flaws.first() else { return Ok(()) };
+    let mut steps = flaw.pointer.trim_start_matches('/').split('/');
+    let key = steps.next().unwrap_or_default();
+    let entry = steps.next().and_then(|at| hosts.get(at.parse::<usize>().ok()?));
+    match (key, entry) {
+        ("hosts", Some(host)) => bail!("tenant.hosts: {host:?}: {}", flaw.message()),
+        ("issuer", _) => bail!("tenant.issuer = {issuer:?}: {}", flaw.message()),
+        _ => bail!("tenant.{key}: {}", flaw.message()),
+    }
 }
 
 /// SEC-001: what is sent without TLS everybody on the way can read, so that has to be meant.
@@ -200,11 +257,11 @@ fn check_issuer(issuer: &str) -> anyhow::Result<()> {
 
 fn database(raw: &raw::RawDatabase) -> anyhow::Result<Database> {
     let url = raw.url.as_deref().unwrap_or("sqlite:grantor.db");
+    let connections = raw.connections.unwrap_or(8);
+    if !(1..=1_000).contains(&connections) {
+        bail!("database.connections = {connections}: not in 1..=1000");
+    }
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        let connections = raw.connections.unwrap_or(8);
-        if !(1..=1_000).contains(&connections) {
-            bail!("database.connections = {connections}: not in 1..=1000");
-        }
         return Ok(Database::Postgres { url: url.to_owned(), connections });
     }
     let path = url.strip_prefix("sqlite:").ok_or_else(|| {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::serve::SettingsArgs;
-use crate::config;
+use crate::{config, node, out};
 
 /// Check the configuration, or print its reference or JSON schema.
 #[derive(Debug, clap::Args)]
@@ -20,7 +20,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Read file, environment and flags as `serve` would, and say what is wrong
+    /// Read file, environment and flags as `serve` would, and the files they name; say what is wrong
     Check(SettingsArgs),
     /// Print the reference (Markdown)
     Reference,
@@ -28,15 +28,15 @@ enum Action {
     Schema,
 }
 
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.action {
         Action::Check(settings) => {
             let config = settings.read()?;
-            println!("ok: {} on {}", config.issuer, config.listen);
+            node::examine(&config)?;
+            out::line(format_args!("ok: {} on {}", config.issuer, config.listen))?;
         }
-        Action::Reference => print!("{}", config::reference()),
-        Action::Schema => println!("{:#}", config::schema()),
+        Action::Reference => out::print(config::reference())?,
+        Action::Schema => out::line(format_args!("{:#}", config::schema()))?,
     }
     Ok(ExitCode::SUCCESS)
 }

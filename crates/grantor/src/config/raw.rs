@@ -89,7 +89,8 @@ pub(crate) struct RawMtls {
 pub(crate) struct RawTenant {
     /// Name of the default tenant; default main
     pub(crate) name: Option<String>,
-    /// Its issuer URL; default <http://LISTEN>, which is only allowed on loopback
+    /// Its issuer URL; default <https://LISTEN> with
+    /// `server.tls_certificate`, else <http://LISTEN>, which is only allowed on loopback
     pub(crate) issuer: Option<String>,
     /// Further host names it answers at, as token.services.example.org or *.example.org
     pub(crate) hosts: Vec<String>,
@@ -111,7 +112,8 @@ pub(crate) struct RawDatabase {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawKeys {
-    /// File with the master key, mode 0600; default: beside the embedded database
+    /// File with the master key, mode 0600; default: the variable `GRANTOR_MASTER_KEY`, else a file that the
+    /// first start makes beside the embedded database
     pub(crate) master_key_file: Option<PathBuf>,
     /// Files with master keys of the past, until `grantor keys rewrap` is done
     pub(crate) older_master_key_files: Vec<PathBuf>,

@@ -27,26 +27,27 @@ pub(super) fn current(source: &MasterKeySource) -> anyhow::Result<MasterKey> {
 
 fn named(source: &MasterKeySource) -> anyhow::Result<MasterKey> {
     match source {
-        MasterKeySource::File(path) => read(path),
+        MasterKeySource::File(path) => read("keys.master_key_file", path),
         MasterKeySource::Environment => {
             let text = Zeroizing::new(std::env::var("GRANTOR_MASTER_KEY").unwrap_or_default());
             MasterKey::from_text(&text)
                 .map_err(|_| anyhow!("GRANTOR_MASTER_KEY: expected 32 bytes as base64url or hex"))
         }
         MasterKeySource::BesideDatabase(path) => match path.exists() {
-            true => read(path),
+            true => read("the master key", path),
             false => generate(path),
         },
     }
 }
 
-/// Reads a key file that nobody else can read.
-pub(super) fn read(path: &Path) -> anyhow::Result<MasterKey> {
-    let about = || format!("cannot read the master key {}", path.display());
-    private::check("the master key", path, private::OWNER)?;
+/// Reads a key file that nobody else can read; `what` is the setting that names it.
+pub(super) fn read(what: &str, path: &Path) -> anyhow::Result<MasterKey> {
+    let about = || format!("{what}: cannot read {}", path.display());
+    private::check(what, path, private::OWNER)?;
     let content = Zeroizing::new(fs::read(path).with_context(about)?);
-    MasterKey::from_file(&content)
-        .map_err(|_| anyhow!("{}: expected 32 bytes, or their base64url or hex", path.display()))
+    MasterKey::from_file(&content).map_err(|_| {
+        anyhow!("{what} {}: expected 32 bytes, or their base64url or hex", path.display())
+    })
 }
 
 /// Makes a key file at first start.
