@@ -28,12 +28,14 @@ mod world;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use grantor_client::ClientAuth;
 use tokio::net::TcpListener;
 
 pub(crate) use story::{play, play_in_browser};
 pub(crate) use world::Account;
 
+use crate::failure::Hint as _;
 use server::ServerProcess;
 use world::{Places, World};
 
@@ -53,6 +55,12 @@ pub(crate) struct Stage {
 impl Stage {
     /// Makes the world and starts its programs.
     pub(crate) async fn set(port: u16) -> anyhow::Result<Self> {
+        if port != 0 {
+            // Found now, and not after the world is made; another server there would answer for ours.
+            let free = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+            free.with_context(|| format!("port {port} of 127.0.0.1 is not free"))
+                .hint(server::PORT)?;
+        }
         let folder = tempfile::tempdir()?;
         let (orders_door, api) = door(0).await?;
         let (wishlist_door, wishlist) = door(0).await?;

@@ -6,6 +6,9 @@ use std::process::ExitCode;
 use grantor_client::open_browser;
 
 use crate::demo::{self, Stage};
+use crate::failure::Interrupted;
+use crate::out;
+use crate::signals::Signals;
 
 /// Show the whole story on this machine: server, two APIs, a shop, people and services.
 #[derive(Debug, clap::Args)]
@@ -34,35 +37,54 @@ pub(crate) struct Args {
     #[arg(long)]
     no_open: bool,
 
-    /// Port of the server on 127.0.0.1; 0 takes a free one
-    #[arg(long, default_value_t = 8080)]
-    port: u16,
+    /// Port of the server on 127.0.0.1; 0 takes a free one. Default 8080, and a free one with --check
+    #[arg(long)]
+    port: Option<u16>,
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let port = if args.check { 0 } else { args.port };
-    let mut stage = Stage::set(port).await?;
-    if args.check {
-        demo::play(&mut stage).await?;
-        if args.browser {
-            demo::play_in_browser(&stage, &args.screenshots).await?;
-        }
-    } else {
-        tell(&stage);
-        if !args.no_open {
-            open_browser(&stage.shop.parse()?);
-        }
-        tokio::signal::ctrl_c().await?;
+    // Whatever ends the demo ends its server and removes its folder, on the way out of here.
+    let mut signals = Signals::new()?;
+    let port = args.port.unwrap_or(if args.check { 0 } else { 8080 });
+    let stage = tokio::select! {
+        set = Stage::set(port) => set?,
+        () = signals.any() => return Err(Interrupted.into()),
+    };
+    match args.check {
+        true => check(stage, &args, &mut signals).await?,
+        false => show(&stage, &args, &mut signals).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
+async fn check(mut stage: Stage, args: &Args, signals: &mut Signals) -> anyhow::Result<()> {
+    let story = async {
+        demo::play(&mut stage).await?;
+        if args.browser {
+            demo::play_in_browser(&stage, &args.screenshots).await?;
+        }
+        Ok(())
+    };
+    tokio::select! {
+        played = story => played,
+        () = signals.any() => Err(Interrupted.into()),
+    }
+}
+
+async fn show(stage: &Stage, args: &Args, signals: &mut Signals) -> anyhow::Result<()> {
+    tell(stage)?;
+    if !args.no_open {
+        open_browser(&stage.shop.parse()?);
+    }
+    signals.any().await;
+    Ok(())
+}
+
 /// What runs where, and what to try.
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn tell(stage: &Stage) {
+fn tell(stage: &Stage) -> anyhow::Result<()> {
     let (issuer, api, world) = (stage.issuer(), &stage.api, &stage.world);
     let basic = |account: &demo::Account| format!("-u '{}:{}'", account.name, account.secret);
-    println!(
+    out::line(format_args!(
         "Grantor runs: an authorization server, two APIs that it protects, and a shop.
 
   shoe shop              {shop_page}
@@ -94,8 +116,10 @@ Try, in another terminal:
   curl -i -H \"Authorization: Bearer $TOKEN\" {api}/orders/1
   curl -i -H \"Authorization: Bearer $TOKEN\" {api}/orders/3
 
-  # asking for too much is refused; the answer names a decision
-  curl {batch} {issuer}/oauth2/token -d grant_type=client_credentials -d scope=sales_order.write
+  # asking for too much is refused; the answer names a decision: ask why
+  DECISION=$(curl -s {batch} {issuer}/oauth2/token -d grant_type=client_credentials \\
+    -d scope=sales_order.write | sed 's/.*\"decision_id\":\"\\([^\"]*\\).*/\\1/'); sleep 1
+  {program} explain $DECISION --database {database}
 
   # revoke, and see the API refuse within a second
   curl {shop} {issuer}/oauth2/revoke -d token=$TOKEN
@@ -107,5 +131,7 @@ Try, in another terminal:
         bob = world.bob.secret,
         batch = basic(&world.analytics),
         shop = basic(&world.shop),
-    );
+        program = std::env::args().next().unwrap_or_else(|| "grantor".to_owned()),
+        database = stage.server.database(),
+    ))
 }

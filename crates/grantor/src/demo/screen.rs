@@ -37,7 +37,7 @@ const ACCOUNT: [(&str, &str); 6] = [
 
 /// Plays it, and leaves pictures of each page in `screenshots`.
 pub(super) async fn play(stage: &Stage, screenshots: &Path) -> anyhow::Result<()> {
-    say("\n12. The same in a browser");
+    say("\n12. The same in a browser")?;
     let chromium = find_browser()?;
     let folder = install().await?;
     std::fs::create_dir_all(screenshots)?;
@@ -80,7 +80,7 @@ async fn install() -> anyhow::Result<PathBuf> {
         std::fs::write(folder.join(name), text)?;
     }
     if !installed {
-        say("   npm fetches Playwright, once");
+        say("   npm fetches Playwright, once")?;
         let mut npm = Command::new("npm");
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]);
         npm.current_dir(&folder).stdin(Stdio::null());

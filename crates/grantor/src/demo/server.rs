@@ -3,12 +3,18 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
+
+use crate::failure::Hint as _;
 
 /// How long a start may take.
 const START: Duration = Duration::from_secs(20);
+
+/// What to do where the port is somebody else's.
+pub(super) const PORT: &str =
+    "is the port taken? choose another with `grantor demo --port PORT`; 0 takes a free one";
 
 /// A running server; it ends with this value.
 #[derive(Debug)]
@@ -28,7 +34,7 @@ impl ServerProcess {
     }
 
     /// Its database, for commands on this host.
-    pub(super) fn database(&self) -> String {
+    pub(crate) fn database(&self) -> String {
         format!("sqlite:{}", self.folder.join("demo.db").display())
     }
 
@@ -48,24 +54,25 @@ impl ServerProcess {
     async fn wait_until_it_answers(&mut self) -> anyhow::Result<()> {
         let probe = format!("http://127.0.0.1:{}/oauth2/jwks", self.port);
         let client = reqwest::Client::new();
-        let answers = async {
-            loop {
-                if let Ok(answer) = client.get(&probe).send().await
-                    && answer.status().is_success()
-                {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
+        let started = Instant::now();
+        while started.elapsed() < START {
+            let answer = client.get(&probe).send().await;
+            // Asked after the answer: else it may be another server's, at a port that ours did not get.
+            if let Some(status) = self.child.try_wait()? {
+                let error =
+                    anyhow!("the server ended at once ({status}); its log says:\n{}", self.log());
+                return Err(error).hint(PORT);
             }
-        };
-        if tokio::time::timeout(START, answers).await.is_err() {
-            let log = std::fs::read_to_string(self.folder.join("server.log")).unwrap_or_default();
-            bail!("the server did not start; its log says:\n{log}");
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        if let Some(status) = self.child.try_wait()? {
-            bail!("the server ended at once ({status}): is the port {} taken?", self.port);
-        }
-        Ok(())
+        bail!("the server did not start; its log says:\n{}", self.log());
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("server.log")).unwrap_or_default()
     }
 }
 
@@ -77,12 +84,22 @@ impl Drop for ServerProcess {
 
 fn spawn(folder: &Path, port: u16) -> anyhow::Result<Child> {
     let log = File::options().create(true).append(true).open(folder.join("server.log"))?;
-    Command::new(std::env::current_exe().context("where is this program?")?)
+    let mut program = Command::new(std::env::current_exe().context("where is this program?")?);
+    // What another server of this machine is told is not meant for this one.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("GRANTOR_")) {
+            program.env_remove(name);
+        }
+    }
+    program
         .arg("serve")
+        .arg("--demo")
+        .arg(folder)
         .args(["--listen", &format!("127.0.0.1:{port}")])
         .args(["--issuer", &format!("http://127.0.0.1:{port}")])
         .args(["--database", &format!("sqlite:{}", folder.join("demo.db").display())])
-        .stdin(Stdio::null())
+        // Held open for as long as this process lives: the server ends when it does.
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(log)
         .spawn()

@@ -26,7 +26,7 @@ pub(crate) async fn play(stage: &mut Stage) -> anyhow::Result<()> {
     keys_rotate_unnoticed(stage, &talk).await?;
     nothing_acknowledged_is_lost(stage, &talk).await?;
     super::delegation::play(stage).await?;
-    say("\nAll eleven points hold.");
+    say("\nAll eleven points hold.")?;
     Ok(())
 }
 
@@ -37,7 +37,7 @@ pub(crate) async fn play_in_browser(stage: &Stage, screenshots: &Path) -> anyhow
 
 /// Client credentials in the form of the guide, password grant of the service user.
 async fn batch_job_gets_a_token(stage: &Stage, talk: &Talk) -> anyhow::Result<String> {
-    say("\n1. The batch job gets a token");
+    say("\n1. The batch job gets a token")?;
     let issuer = stage.issuer();
     let url = format!("{issuer}/oauth2/access_token?realm=services");
     let user = &stage.world.analytics_user;
@@ -83,7 +83,7 @@ async fn api_answers_for_the_right_reason(
     talk: &Talk,
     token: &str,
 ) -> anyhow::Result<()> {
-    say("\n2. The sales-order API answers, or refuses for the right reason");
+    say("\n2. The sales-order API answers, or refuses for the right reason")?;
     let url = format!("{}/orders", stage.api);
     let all = talk.send("the batch job lists", talk.get(&url).bearer_auth(token)).await?;
     let all = all.expect(200)?;
@@ -107,7 +107,7 @@ async fn api_answers_for_the_right_reason(
 }
 
 async fn customers_see_their_own(stage: &Stage, talk: &Talk) -> anyhow::Result<()> {
-    say("\n3. A customer reads her own order, and nobody else's");
+    say("\n3. A customer reads her own order, and nobody else's")?;
     let (issuer, world) = (stage.issuer(), &stage.world);
     let alice = customer(issuer, world, talk, &world.alice).await?.text("access_token")?;
     let own = talk.get(&format!("{}/orders/1", stage.api)).bearer_auth(&alice);
@@ -125,7 +125,7 @@ async fn customers_see_their_own(stage: &Stage, talk: &Talk) -> anyhow::Result<(
 }
 
 async fn refusals_explain_themselves(stage: &Stage, talk: &Talk) -> anyhow::Result<()> {
-    say("\n4. A refusal can be explained");
+    say("\n4. A refusal can be explained")?;
     let request =
         authorized(talk.post(&format!("{}/oauth2/token", stage.issuer())), &stage.world.analytics)
             .form(&[("grant_type", "client_credentials"), ("scope", "uid sales_order.write")]);
@@ -136,7 +136,7 @@ async fn refusals_explain_themselves(stage: &Stage, talk: &Talk) -> anyhow::Resu
     ensure!(decision == refused.decision, "header and body name the same decision");
 
     let database = stage.server.database();
-    say(&format!("   grantor explain {decision} --database {database}"));
+    say(&format!("   grantor explain {decision} --database {database}"))?;
     // The record is written with the next batch, a tenth of a second later at most.
     for _ in 0..40 {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -151,7 +151,7 @@ async fn refusals_explain_themselves(stage: &Stage, talk: &Talk) -> anyhow::Resu
 }
 
 fn explained(text: &str) -> anyhow::Result<()> {
-    text.lines().for_each(|line| say(&format!("      {line}")));
+    text.lines().try_for_each(|line| say(&format!("      {line}")))?;
     ensure!(text.starts_with("Refused"), "it says that it was refused");
     ensure!(text.contains("assign sales_order.write"), "it says what would change it");
     Ok(())
@@ -162,7 +162,7 @@ async fn revocation_is_seen_within_a_second(
     talk: &Talk,
     token: &str,
 ) -> anyhow::Result<()> {
-    say("\n5. A revoked token is refused within a second, though the API verifies offline");
+    say("\n5. A revoked token is refused within a second, though the API verifies offline")?;
     let issuer = stage.issuer();
     let revoke = authorized(talk.post(&format!("{issuer}/oauth2/revoke")), &stage.world.analytics)
         .form(&[("token", token)]);
@@ -180,12 +180,12 @@ async fn revocation_is_seen_within_a_second(
         ensure!(revoked.elapsed() < REACH, "the API still accepts it after a second");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    say(&format!("   the API refuses it after {} ms", revoked.elapsed().as_millis()));
+    say(&format!("   the API refuses it after {} ms", revoked.elapsed().as_millis()))?;
     Ok(())
 }
 
 async fn keys_rotate_unnoticed(stage: &Stage, talk: &Talk) -> anyhow::Result<()> {
-    say("\n6. The signing key is rotated while requests run");
+    say("\n6. The signing key is rotated while requests run")?;
     let admin = admin_token(stage, talk).await?;
     let silent = talk.silent();
     let before = key_ids(stage, &silent).await?;
@@ -214,12 +214,12 @@ async fn keys_rotate_unnoticed(stage: &Stage, talk: &Talk) -> anyhow::Result<()>
     let after = key_ids(stage, &silent).await?;
     ensure!(after.len() > before.len(), "a key was added");
     ensure!(before.iter().all(|kid| after.contains(kid)), "the old key stays published");
-    say(&format!("   {served} tokens were issued and used meanwhile; none failed"));
+    say(&format!("   {served} tokens were issued and used meanwhile; none failed"))?;
     Ok(())
 }
 
 async fn nothing_acknowledged_is_lost(stage: &mut Stage, talk: &Talk) -> anyhow::Result<()> {
-    say("\n7. kill -9 in the middle of issuing refresh tokens");
+    say("\n7. kill -9 in the middle of issuing refresh tokens")?;
     let silent = talk.silent();
     let acknowledged = Arc::new(Mutex::new(Vec::new()));
     let mut issuing = JoinSet::new();
@@ -244,7 +244,7 @@ async fn nothing_acknowledged_is_lost(stage: &mut Stage, talk: &Talk) -> anyhow:
         ended??;
     }
     let acknowledged = std::mem::take(&mut *acknowledged.lock().expect("nobody panics"));
-    say(&format!("   killed after {} acknowledged refresh tokens", acknowledged.len()));
+    say(&format!("   killed after {} acknowledged refresh tokens", acknowledged.len()))?;
     stage.server.restart().await?;
     for token in &acknowledged {
         let request =
@@ -252,7 +252,7 @@ async fn nothing_acknowledged_is_lost(stage: &mut Stage, talk: &Talk) -> anyhow:
                 .form(&[("grant_type", "refresh_token"), ("refresh_token", token)]);
         silent.send("", request).await?.expect(200)?;
     }
-    say(&format!("   started again; all {} still work", acknowledged.len()));
+    say(&format!("   started again; all {} still work", acknowledged.len()))?;
     Ok(())
 }
 

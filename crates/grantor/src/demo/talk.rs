@@ -3,6 +3,8 @@
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
+use crate::out;
+
 /// An HTTP client that says what it does.
 #[derive(Clone, Debug)]
 pub(super) struct Talk {
@@ -59,7 +61,7 @@ impl Talk {
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         let answer = Answer { status, body, challenge, decision };
         if !self.quiet {
-            say(&format!("   {what}\n      {line}  →  {status} {}", answer.short()));
+            say(&format!("   {what}\n      {line}  →  {status} {}", answer.short()))?;
         }
         Ok(answer)
     }
@@ -100,7 +102,6 @@ impl Answer {
 }
 
 /// Says a line to the person.
-#[expect(clippy::print_stdout, reason = "the demo talks to a person")]
-pub(super) fn say(line: &str) {
-    println!("{line}");
+pub(super) fn say(line: &str) -> anyhow::Result<()> {
+    out::line(line)
 }
