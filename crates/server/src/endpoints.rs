@@ -28,7 +28,6 @@ use grantor_domain::params::{ParamError, Params};
 use grantor_domain::token::TokenError;
 use grantor_store::{UsedKind, operations};
 use jiff::Timestamp;
-use tokio::time::Instant;
 
 use crate::app::App;
 use crate::audit::Actor;
@@ -84,10 +83,10 @@ pub(crate) async fn authenticated(
     context: &Context,
     presented: &PresentedClient,
 ) -> Result<AuthenticatedClient, TokenFailure> {
-    let began = Instant::now();
+    let late = tokio::time::sleep(REFUSED_AFTER);
     let judged = judged(app, context, presented).await;
     if let Err(TokenFailure::Refused(TokenError::Client(_))) = &judged {
-        tokio::time::sleep_until(began + REFUSED_AFTER).await;
+        late.await;
     }
     judged
 }

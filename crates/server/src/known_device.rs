@@ -53,8 +53,7 @@ impl KnownDevice {
     pub fn counter(&self, secrets: &Secrets, tenant: &TenantName, account: &str) -> Option<String> {
         let name = self.name.as_deref()?;
         let tag = secrets.device_tag(tenant, account, name);
-        // All are looked at: how many there are is no secret, which one it is may be.
-        let known = self.tags.iter().fold(false, |known, one| known | (*one == tag));
+        let known = self.tags.contains(&tag);
         known.then(|| format!("{name} {account}"))
     }
 

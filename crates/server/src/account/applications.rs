@@ -151,6 +151,6 @@ impl Person {
 
     /// Whether a scope is this person's to give and to take back: whatever the consent page asks about.
     pub(super) fn can_withdraw(&self, scope: &ScopeToken) -> bool {
-        self.context.tenant.scopes.get(scope).is_none_or(|known| needs_consent(known))
+        self.context.tenant.scopes.get(scope).is_none_or(needs_consent)
     }
 }

@@ -70,7 +70,8 @@ impl KeyDesk<'_> {
             if !already || not_before {
                 effects = effects.audit(withdrawn.clone());
             }
-            let successor = !covers(keys.iter().map(|found| &found.value), now);
+            let left = keys.iter().map(|found| &found.value);
+            let successor = !covers(&left, now);
             if successor {
                 let mut spare = spare.clone();
                 // A key that is published already takes over when it was to.
@@ -88,7 +89,7 @@ impl KeyDesk<'_> {
 
 /// Whether from this moment on one of these keys may sign at any time: the last of them without an end.
 /// A second withdrawal of the same key finds that so, and makes no other successor.
-fn covers<'a>(keys: impl Iterator<Item = &'a SigningKeyRecord> + Clone, now: Timestamp) -> bool {
+fn covers<'a>(keys: &(impl Iterator<Item = &'a SigningKeyRecord> + Clone), now: Timestamp) -> bool {
     let mut moment = now;
     loop {
         let mut signing = keys.clone().filter(|key| key.may_sign(moment)).peekable();

@@ -17,6 +17,7 @@ pub(super) struct Line {
 impl Line {
     /// Of a request; `None` where nobody wants to read it. `patterns` are those of the routes: the path as
     /// it was sent is in no log (SEC-189).
+    #[expect(clippy::disallowed_methods, reason = "how long it took, not when it was")]
     pub(super) fn begin<B>(
         request: &Request<B>,
         admitted: Option<&Admitted>,

@@ -6,6 +6,9 @@ use reqwest::header::HeaderMap;
 
 use crate::world::{CALLBACK, VERIFIER, World};
 
+/// Names and values.
+type Fields<'a> = &'a [(&'a str, &'a str)];
+
 impl World {
     /// What the administrator reads of a decision.
     async fn why(&self, headers: &HeaderMap, about: &str) -> Answer {
@@ -38,7 +41,7 @@ async fn sec_190_every_refusal_of_a_program_is_found_by_its_number() {
     let unknown = "grt_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     let by_refresh = |token| [("grant_type", "refresh_token"), ("refresh_token", token)];
     let wide = [by_refresh(refresh).as_slice(), &[("scope", "admin")]].concat();
-    let cases: &[(&str, &[(&str, &str)], &str, &str)] = &[
+    let cases: &[(&str, Fields<'_>, &str, &str)] = &[
         ("/oauth2/token", &form("nonsense"), "token.refused", "unknown code"),
         ("/oauth2/token", &by_refresh(unknown), "token.refused", "refresh token"),
         ("/oauth2/token", &wide, "token.refused", "admin"),
@@ -64,7 +67,7 @@ async fn sec_190_every_refusal_of_a_program_is_found_by_its_number() {
 async fn sec_190_every_refusal_of_a_browser_is_found_by_its_number() {
     let world = World::new().await;
     let several = "https://wishes.example";
-    let cases: &[(&[(&str, &str)], &str, &str)] = &[
+    let cases: &[(Fields<'_>, &str, &str)] = &[
         (&[("client_id", "nobody")], "authorize.rejected", "unknown client"),
         (&[("redirect_uri", "https://evil.example")], "authorize.rejected", "redirect_uri"),
         (&[("response_type", "bogus")], "authorization.refused", "response_type"),

@@ -109,9 +109,9 @@ async fn sec_116_who_guesses_is_slowed_first_and_a_known_browser_stays_open() {
     let hers = world.browser();
     world.code(&hers, "anna").await;
     let guesses = async |from: u8| {
-        let here = at(from);
+        let guesser = at(from);
         for n in 0..1_000 {
-            let answer = ask(&here, "wrong").await;
+            let answer = ask(&guesser, "wrong").await;
             if answer.body["error"] == "slow_down" {
                 return n;
             }

@@ -69,16 +69,18 @@ async fn nobody_adds_a_child_while_all_children_are_claimed() {
         kind: Kind::Application,
         parent: "team".to_owned(),
     }];
-    let ends = Arc::clone(&over);
+    let (ends, began) = (Arc::clone(&over), Arc::new(tokio::sync::Notify::new()));
+    let begins = Arc::clone(&began);
     let all = judge(&*store, claims, move |claimed| {
         assert_eq!(claimed.stored_children(0), []);
+        begins.notify_one();
         std::thread::sleep(LONG);
         ends.store(true, Ordering::SeqCst);
         Ok(((), Effect::Put(document(&acme(), "team is empty", None), Expect::New).into()))
     });
     // A task of its own: the rule holds up the one it runs in.
     let add = tokio::spawn(async move {
-        tokio::time::sleep(LONG / 3).await;
+        began.notified().await;
         let mut child = document(&acme(), "child", None);
         child.parent = Some("team".to_owned());
         put(&*store_of_other, &child, Expect::New).await.unwrap();
