@@ -11,6 +11,7 @@ use crate::admin::plan;
 use crate::admin::schema::Schemas;
 use crate::admin::session::{Refused, Session, SessionArgs};
 use crate::failure::{Hinted, Interrupted, hinted};
+use crate::out;
 
 /// Make the server as the files want it.
 #[derive(Debug, clap::Args)]
@@ -79,7 +80,7 @@ pub(crate) struct DiffArgs {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.schema {
-        print_schema();
+        out::line(format_args!("{:#}", Schemas::new().of_files()))?;
         return Ok(ExitCode::SUCCESS);
     }
     let (session, changes) = changes(&args.session, &args.files, args.prune).await?;
@@ -110,7 +111,9 @@ pub(crate) async fn write(session: &Session, changes: &[Change]) -> anyhow::Resu
             return Err(Interrupted.into());
         }
         match change.make(session, &mut made).await {
-            Ok(answer) => print_secret(&answer),
+            Ok(answer) => {
+                print_secret(&answer).inspect_err(|_| show_progress(changes, at + 1, None))?;
+            }
             Err(error) => {
                 show_progress(changes, at, Some(&error));
                 return Err(if error.is::<Hinted>() { error } else { hinted(error, GO_ON) });
@@ -152,11 +155,6 @@ fn count(changes: &[Change]) -> usize {
     changes.iter().filter(|change| !change.is_rest()).count()
 }
 
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print_schema() {
-    println!("{:#}", Schemas::new().of_files());
-}
-
 pub(crate) async fn diff(args: DiffArgs) -> anyhow::Result<ExitCode> {
     let (_, changes) = changes(&args.session, &args.files, args.prune).await?;
     show(&changes);
@@ -189,9 +187,10 @@ fn note(count: usize, what: &str) {
 }
 
 /// A secret that is shown this once.
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print_secret(answer: &Value) {
+fn print_secret(answer: &Value) -> anyhow::Result<()> {
     if let (Some(id), Some(secret)) = (answer["id"].as_str(), answer["client_secret"].as_str()) {
-        println!("{}", serde_json::json!({ "client_id": id, "client_secret": secret }));
+        let again = format!("make another with `grantor admin request POST clients/{id}/secrets`");
+        out::secret(serde_json::json!({ "client_id": id, "client_secret": secret }), again)?;
     }
+    Ok(())
 }
