@@ -4,7 +4,7 @@ mod master_key;
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use grantor_crypto::pool::PasswordPool;
 use grantor_crypto::seal::Keyring;
 use grantor_server::clock::{Clock, SystemClock};
@@ -179,6 +179,12 @@ fn tls(
     let certificates = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|e| anyhow!("{section}.tls_certificate {}: {e}", files.certificate.display()))?;
+    if certificates.is_empty() {
+        bail!(
+            "{section}.tls_certificate {}: there is no certificate in it",
+            files.certificate.display()
+        );
+    }
     private::check(&format!("{section}.tls_key"), &files.key, private::GROUP)?;
     let key = PrivateKeyDer::from_pem_file(&files.key)
         .map_err(|e| anyhow!("{section}.tls_key {}: {e}", files.key.display()))?;

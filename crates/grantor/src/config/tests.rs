@@ -18,6 +18,21 @@ fn nothing_at_all_is_a_working_configuration() {
 }
 
 #[test]
+fn with_tls_the_default_issuer_is_https() {
+    let config = read("[server]\ntls_certificate = \"c\"\ntls_key = \"k\"\n", &[]).unwrap();
+    assert_eq!(config.issuer, "https://127.0.0.1:8080");
+}
+
+#[test]
+fn the_reference_says_how_the_environment_writes_a_list() {
+    let networks = [("GRANTOR_SERVER_TRUSTED_PROXIES", "[\"10.0.0.0/8\", \"fd00::/8\"]")];
+    assert_eq!(read("", &networks).unwrap().settings.trusted_proxies.len(), 2);
+    let text = reference();
+    assert!(text.contains(&format!("{}='{}'", networks[0].0, networks[0].1)), "{text}");
+    assert!(text.contains("GRANTOR_MASTER_KEY"));
+}
+
+#[test]
 fn the_environment_beats_the_file() {
     let config = read(
         "[server]\nlisten = \"127.0.0.1:1\"\n",
@@ -61,6 +76,20 @@ fn sec_169_what_is_unknown_or_unsafe_is_refused_with_a_reason() {
         ("[failures]\nper_client = 0\n", "at least 1"),
         ("[server]\nlisten = \"here\"\n", "ADDRESS:PORT"),
         ("listen = 1\n", "listen"),
+        ("[server]\nmax_connections = 0\n", "server.max_connections"),
+        ("[server]\nmax_requests = 0\n", "server.max_requests"),
+        ("[database]\nconnections = 0\n", "database.connections"),
+        (
+            "[server]\nlisten = \"127.0.0.1:81\"\noperations_listen = \"127.0.0.1:81\"\n",
+            "server.operations_listen",
+        ),
+        (
+            "[server]\ntls_certificate = \"c\"\ntls_key = \"k\"\n[mtls]\nlisten = \"127.0.0.1:8080\"\n",
+            "mtls.listen",
+        ),
+        ("[tenant]\nhosts = [\"As.Example\"]\n", "tenant.hosts: \"As.Example\""),
+        ("[tenant]\nhosts = [\"a.example\", \"a.example\"]\n", "tenant.hosts"),
+        ("[tenant]\nissuer = \"https://AS.example\"\n", "tenant.issuer"),
     ];
     for (text, reason) in table {
         let said = error(text);

@@ -22,6 +22,37 @@ async fn sec_095_a_withdrawn_key_and_its_tokens_are_gone_at_once_and_a_successor
 }
 
 #[tokio::test]
+async fn sec_095_a_key_that_is_withdrawn_again_gets_no_other_successor() {
+    let world = World::start().await;
+    let first = world.kids().await.remove(0);
+    // The next key is published, and signs in an hour: until then a successor has to.
+    world.grantor(&["keys", "rotate", "--remote"]).good();
+    let withdraw = ["keys", "withdraw", &first, "--remote"];
+    let said = world.grantor(&withdraw).good();
+    assert!(said.contains("signs from now on"), "{said}");
+    let keys = world.kids().await;
+    for _ in 0..2 {
+        let said = world.grantor(&withdraw).good();
+        assert_eq!(said, format!("{first} was withdrawn before\n"));
+    }
+    assert_eq!(world.kids().await, keys);
+    world.token().await;
+}
+
+#[tokio::test]
+async fn remote_keys_are_listed_in_the_form_that_is_asked_for() {
+    let world = World::start().await;
+    let kid = world.kids().await.remove(0);
+    let text = world.grantor(&["keys", "list", "--remote"]).good();
+    assert!(text.starts_with("kid") && text.contains(&kid) && text.contains("signs"), "{text}");
+    let json = world.grantor(&["keys", "list", "--remote", "-o", "json"]).good();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!(json.as_array().unwrap().iter().any(|key| key["kid"] == kid.as_str()), "{json}");
+    let refused = world.grantor(&["keys", "list", "--remote", "-o", "jwks"]).bad();
+    assert!(refused.contains("without --remote"), "{refused}");
+}
+
+#[tokio::test]
 async fn sec_095_not_before_ends_grants_and_tokens_in_the_same_command() {
     let world = World::start().await;
     let refresh = world.refresh_token().await;

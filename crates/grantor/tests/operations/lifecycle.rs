@@ -9,7 +9,11 @@ use crate::world::World;
 #[tokio::test]
 async fn rel_006_a_second_server_on_the_same_file_is_refused_at_start() {
     let world = World::start().await;
-    let refused = world.grantor(&["serve", "--listen", "127.0.0.1:0"]).bad();
+    let mut second = world.program();
+    second.env_remove("GRANTOR_SERVER_OPERATIONS_LISTEN");
+    let second = second.args(["serve", "--listen", "127.0.0.1:0"]).output().unwrap();
+    let refused = String::from_utf8_lossy(&second.stderr);
+    assert!(!second.status.success(), "{refused}");
     assert!(refused.contains("another process uses this database"), "{refused}");
     assert!(world.grantor(&["migrate"]).bad().contains("another process"));
     world.token().await;
@@ -61,6 +65,40 @@ async fn rel_029_a_restart_keeps_tokens_and_grants_however_the_server_ended() {
     world.serve().await;
     assert!(world.is_live(&token).await);
     assert!(world.refresh(&rotated).await.is_success());
+}
+
+#[tokio::test]
+async fn rel_028_the_end_of_the_terminal_is_a_drain_too() {
+    let mut world = World::start().await;
+    world.signal("-HUP");
+    assert!(world.ended().success(), "{}", world.log());
+    assert!(world.log().contains("going down"), "{}", world.log());
+}
+
+#[tokio::test]
+async fn a_start_at_a_port_that_is_taken_makes_nothing() {
+    let world = World::start().await;
+    let database = world.path("other/new.db");
+    let mut second = world.program();
+    second.env("GRANTOR_DATABASE_URL", format!("sqlite:{}", database.display())).arg("serve");
+    let second = second.output().unwrap();
+    let refused = String::from_utf8_lossy(&second.stderr);
+    assert!(!second.status.success() && refused.contains("server.listen: cannot"), "{refused}");
+    assert!(!world.path("other").exists());
+}
+
+#[tokio::test]
+async fn rel_027_a_master_key_that_is_gone_is_missed_and_not_made_anew() {
+    let mut world = World::start().await;
+    world.stop();
+    let (key, away) = (world.path("grantor.key"), world.path("away"));
+    std::fs::rename(&key, &away).unwrap();
+    let refused = world.grantor(&["serve"]).bad();
+    assert!(refused.contains("grantor.key is gone"), "{refused}");
+    assert!(!key.exists());
+    std::fs::rename(&away, &key).unwrap();
+    world.serve().await;
+    world.token().await;
 }
 
 #[tokio::test]

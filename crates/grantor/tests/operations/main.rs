@@ -8,7 +8,11 @@ mod backup;
 #[cfg(test)]
 mod canaries;
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod dangers;
+#[cfg(test)]
+mod demo;
 #[cfg(test)]
 mod explain;
 #[cfg(test)]
