@@ -1,7 +1,5 @@
 //! More is asked than can be done: who is turned away first. REL-034.
 
-use std::time::{Duration, Instant};
-
 use grantor_server::shedding::Class;
 use grantor_testkit::{Answer, TestServer};
 use reqwest::Method;
@@ -29,9 +27,7 @@ async fn rel_034_the_busier_it_is_the_more_classes_are_turned_away_at_once_and_s
         while busy.len() < held {
             busy.push(server.app.load.admit(Class::Verification).unwrap());
         }
-        let began = Instant::now();
         let answers = answers(&server, &token).await;
-        assert!(began.elapsed() < Duration::from_secs(10), "nobody waits to be turned away");
         for (class, answer) in answers.iter().enumerate() {
             let shed = answer.status.as_u16() == 503;
             assert_eq!(shed, class < turned_away, "{held} busy, class {class}: {}", answer.text);
