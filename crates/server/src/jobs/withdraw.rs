@@ -70,8 +70,8 @@ impl KeyDesk<'_> {
             if !already || not_before {
                 effects = effects.audit(withdrawn.clone());
             }
-            let left = keys.iter().map(|found| &found.value);
-            let successor = !covers(&left, now);
+            let successor =
+                !covers(&keys.iter().map(|found| &found.value).collect::<Vec<_>>(), now);
             if successor {
                 let mut spare = spare.clone();
                 // A key that is published already takes over when it was to.
@@ -89,10 +89,10 @@ impl KeyDesk<'_> {
 
 /// Whether from this moment on one of these keys may sign at any time: the last of them without an end.
 /// A second withdrawal of the same key finds that so, and makes no other successor.
-fn covers<'a>(keys: &(impl Iterator<Item = &'a SigningKeyRecord> + Clone), now: Timestamp) -> bool {
+fn covers(keys: &[&SigningKeyRecord], now: Timestamp) -> bool {
     let mut moment = now;
     loop {
-        let mut signing = keys.clone().filter(|key| key.may_sign(moment)).peekable();
+        let mut signing = keys.iter().filter(|key| key.may_sign(moment)).peekable();
         if signing.peek().is_none() {
             return false;
         }
