@@ -135,11 +135,7 @@ impl Config {
         }
         settings.plain_http = raw.server.plain_http;
         check_plain_http(listen, tls.is_some(), &settings)?;
-        let (connections, requests) = (raw.server.max_connections, raw.server.max_requests);
-        settings.max_connections = connections.unwrap_or(settings.max_connections);
-        settings.max_requests = requests.unwrap_or(settings.max_requests);
-        at_least_one("server.max_connections", settings.max_connections)?;
-        at_least_one("server.max_requests", settings.max_requests)?;
+        limits(raw.server.max_connections, raw.server.max_requests, &mut settings)?;
         settings.drain_seconds = raw.server.drain_seconds.unwrap_or(settings.drain_seconds);
         settings.drain_delay_seconds = raw.server.drain_delay_seconds.unwrap_or_default();
         settings.outbound = outbound(raw.outbound)?;
@@ -171,6 +167,17 @@ const LISTEN: &str = "127.0.0.1:8080";
 
 fn address(key: &str, text: &str) -> anyhow::Result<SocketAddr> {
     text.parse().map_err(|_| anyhow!("{key} = {text:?}: expected ADDRESS:PORT, as 127.0.0.1:8080"))
+}
+
+fn limits(
+    connections: Option<usize>,
+    requests: Option<usize>,
+    settings: &mut Settings,
+) -> anyhow::Result<()> {
+    settings.max_connections = connections.unwrap_or(settings.max_connections);
+    settings.max_requests = requests.unwrap_or(settings.max_requests);
+    at_least_one("server.max_connections", settings.max_connections)?;
+    at_least_one("server.max_requests", settings.max_requests)
 }
 
 fn at_least_one(key: &str, number: usize) -> anyhow::Result<()> {

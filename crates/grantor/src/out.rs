@@ -13,17 +13,17 @@ use crate::failure::{Hint as _, Stopped};
 /// Prints text as it is.
 ///
 /// Ends the command with [`Stopped`], which is told to nobody, when nobody reads any more.
-pub(crate) fn print(text: impl fmt::Display) -> anyhow::Result<()> {
-    bytes(text.to_string().as_bytes())
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    bytes(text.as_bytes())
 }
 
 /// Prints text and a newline.
 pub(crate) fn line(text: impl fmt::Display) -> anyhow::Result<()> {
-    print(format_args!("{text}\n"))
+    print(&format!("{text}\n"))
 }
 
 /// Prints what was found; whether something is wrong is said by the exit code, read or not.
-pub(crate) fn verdict(text: impl fmt::Display, wrong: bool) -> anyhow::Result<ExitCode> {
+pub(crate) fn verdict(text: &str, wrong: bool) -> anyhow::Result<ExitCode> {
     match print(text) {
         Err(error) if !error.is::<Stopped>() => Err(error),
         _ if wrong => Ok(ExitCode::FAILURE),

@@ -97,7 +97,7 @@ enum Action {
         /// File with the JSON body; `-` is stdin. POST and PUT send {} without
         #[arg(short, long)]
         file: Option<PathBuf>,
-        /// Change this version only (the ETag of an answer); default the one that is there now
+        /// Change this version only (the `ETag` of an answer); default the one that is there now
         #[arg(long, value_name = "VALUE")]
         if_match: Option<String>,
     },
@@ -146,13 +146,17 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             session.request(method, &path, body.as_ref(), etag.as_deref()).await?.body
         }
     };
+    tell(answer)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the answer; a secret in it is shown this once.
+fn tell(answer: Value) -> anyhow::Result<()> {
     if answer["client_secret"].is_string() {
         let again = "make another with `grantor admin request POST clients/ID/secrets`";
-        out::secret(&answer, again)?;
-    } else if !answer.is_null() {
-        out::line(&answer)?;
+        return out::secret(answer, again);
     }
-    Ok(ExitCode::SUCCESS)
+    if answer.is_null() { Ok(()) } else { out::line(answer) }
 }
 
 async fn found(session: &Session, path: &str) -> anyhow::Result<session::Answer> {

@@ -35,7 +35,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             node::examine(&config)?;
             out::line(format_args!("ok: {} on {}", config.issuer, config.listen))?;
         }
-        Action::Reference => out::print(config::reference())?,
+        Action::Reference => out::print(&config::reference())?,
         Action::Schema => out::line(format_args!("{:#}", config::schema()))?,
     }
     Ok(ExitCode::SUCCESS)

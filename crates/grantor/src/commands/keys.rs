@@ -203,9 +203,9 @@ async fn list_remote(session: &Session, output: Output) -> anyhow::Result<()> {
     }
     let keys = session.all("keys").await?;
     if matches!(output, Output::Json) {
-        return print(format_args!("{:#}\n", Value::Array(keys)));
+        return print(&format!("{:#}\n", Value::Array(keys)));
     }
-    print(table(keys.iter().map(|key| {
+    print(&table(keys.iter().map(|key| {
         let text = |name: &str| key[name].as_str().map(str::to_owned);
         let time = |name: &str| text(name).map(|time| seconds(&time));
         let state =

@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             text
         }),
     };
-    out::print(text)?;
+    out::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
