@@ -76,6 +76,16 @@ fn sec_169_what_is_unknown_or_unsafe_is_refused_with_a_reason() {
         ("[failures]\nper_client = 0\n", "at least 1"),
         ("[server]\nlisten = \"here\"\n", "ADDRESS:PORT"),
         ("listen = 1\n", "listen"),
+    ];
+    for (text, reason) in table {
+        let said = error(text);
+        assert!(said.contains(reason), "{text}: {said}");
+    }
+}
+
+#[test]
+fn sec_169_what_the_start_would_refuse_later_is_refused_with_the_name_of_the_setting() {
+    let table = [
         ("[server]\nmax_connections = 0\n", "server.max_connections"),
         ("[server]\nmax_requests = 0\n", "server.max_requests"),
         ("[database]\nconnections = 0\n", "database.connections"),
