@@ -1,9 +1,10 @@
 //! `grantor serve` as a process of its own.
 
 use std::fs::File;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 
@@ -27,6 +28,10 @@ pub(crate) struct ServerProcess {
 impl ServerProcess {
     /// Starts the server on the database in `folder` and waits until it answers.
     pub(super) async fn start(folder: &Path, port: u16) -> anyhow::Result<Self> {
+        // Whoever is there already would answer in its place.
+        TcpListener::bind(("127.0.0.1", port))
+            .map_err(|error| anyhow!("port {port} of this machine: {error}"))
+            .hint(PORT)?;
         let child = spawn(folder, port)?;
         let mut server = Self { child, folder: folder.to_owned(), port };
         server.wait_until_it_answers().await?;
@@ -52,23 +57,27 @@ impl ServerProcess {
     }
 
     async fn wait_until_it_answers(&mut self) -> anyhow::Result<()> {
+        match tokio::time::timeout(START, self.answering()).await {
+            Ok(answering) => answering,
+            Err(_) => bail!("the server did not start; its log says:\n{}", self.log()),
+        }
+    }
+
+    async fn answering(&mut self) -> anyhow::Result<()> {
         let probe = format!("http://127.0.0.1:{}/oauth2/jwks", self.port);
         let client = reqwest::Client::new();
-        let started = Instant::now();
-        while started.elapsed() < START {
-            let answer = client.get(&probe).send().await;
-            // Asked after the answer: else it may be another server's, at a port that ours did not get.
+        loop {
             if let Some(status) = self.child.try_wait()? {
                 let error =
                     anyhow!("the server ended at once ({status}); its log says:\n{}", self.log());
                 return Err(error).hint(PORT);
             }
+            let answer = client.get(&probe).send().await;
             if answer.is_ok_and(|answer| answer.status().is_success()) {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        bail!("the server did not start; its log says:\n{}", self.log());
     }
 
     fn log(&self) -> String {
