@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import ssl
 import subprocess
@@ -42,8 +43,12 @@ def make_certificates(host):
     """An authority of its own, and a certificate for the host and for localhost."""
     authority, key, server = STATE / "ca.pem", STATE / "ca.key", STATE / "server"
     extensions = STATE / "extensions"
-    if authority.exists() and (STATE / "host").read_text() == host:
-        return
+    if authority.exists():
+        before = (STATE / "host").read_text()
+        if before == host:
+            return
+        # The issuer is in the database: every request for another name would be 421.
+        sys.exit(f"{STATE} is of --host {before}; remove it, or name another folder in CONFORMANCE_STATE")
     names = ",".join(f"DNS:{name}" for name in dict.fromkeys([host, "localhost"]))
     extensions.write_text(f"subjectAltName={names},IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
     openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "365", "-subj", "/CN=Grantor conformance",
@@ -109,7 +114,7 @@ def certificate_jwks(name):
 class Server:
     """The running program, and calls of it."""
 
-    def __init__(self, program, host, outbound_hosts):
+    def __init__(self, program, host, outbound_hosts, outbound_authorities):
         self.issuer = f"https://{host}:{PORT}"
         self.trust = ssl.create_default_context(cafile=STATE / "ca.pem")
         environment = {
@@ -122,7 +127,7 @@ class Server:
             "GRANTOR_MTLS_LISTEN": f"0.0.0.0:{MTLS_PORT}",
             "GRANTOR_MTLS_CLIENT_AUTHORITIES": json.dumps([str(STATE / "clients-ca.pem")]),
             "GRANTOR_DATABASE_URL": f"sqlite:{STATE / 'grantor.db'}",
-            "GRANTOR_OUTBOUND_CERTIFICATE_AUTHORITIES": json.dumps([str(STATE / "ca.pem")]),
+            "GRANTOR_OUTBOUND_CERTIFICATE_AUTHORITIES": json.dumps([str(STATE / "ca.pem"), *outbound_authorities]),
             "GRANTOR_OUTBOUND_ALLOWED_HOSTS": json.dumps(list(dict.fromkeys([host, "localhost", *outbound_hosts]))),
         }
         command = [program, "serve", "--config", HERE / "grantor.toml"]
@@ -301,13 +306,22 @@ def main():
     arguments.add_argument("--backchannel-logout-uri", help="of the static clients")
     arguments.add_argument("--outbound-host", action="append", default=[],
                            help="a host name that the server may fetch from wherever it is; may be repeated")
+    arguments.add_argument("--outbound-ca", action="append", default=[],
+                           help="a file (PEM) of certificates that the server trusts where it fetches; may be repeated")
     chosen = arguments.parse_args()
+    program = shutil.which(chosen.grantor)
+    if program is None:
+        sys.exit(f"--grantor {chosen.grantor}: no such program, seen from {pathlib.Path.cwd()}")
+    authorities = [str(pathlib.Path(file).resolve()) for file in chosen.outbound_ca]
+    for file in authorities:
+        if not pathlib.Path(file).is_file():
+            sys.exit(f"--outbound-ca {file}: no such file")
     # Whoever ends this ends the server with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     STATE.mkdir(mode=0o700, exist_ok=True)
     make_certificates(chosen.host)
     make_client_certificates()
-    server = Server(chosen.grantor, chosen.host, chosen.outbound_host)
+    server = Server(pathlib.Path(program).resolve(), chosen.host, chosen.outbound_host, authorities)
     try:
         server.wait()
         secrets = fill(server, chosen)
