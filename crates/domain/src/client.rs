@@ -47,6 +47,10 @@ pub struct Client {
     /// At most two live at once (SEC-160)
     #[serde(default, skip_serializing_if = "says_nothing")]
     pub secrets: Vec<StoredSecret>,
+    /// The one algorithm its assertions may be signed with (OIDC Registration §2); `None` is any that fits
+    /// a key of its own
+    #[serde(default, skip_serializing_if = "says_nothing")]
+    pub token_endpoint_auth_signing_alg: Option<Algorithm>,
     /// Public keys for `private_key_jwt`, certificates for `self_signed_tls_client_auth`: a JWK set
     /// as registered, checked on the way in
     #[serde(default, skip_serializing_if = "says_nothing")]
@@ -181,8 +185,8 @@ pub struct Compat {
     /// (OIDC Core §2, SEC-073)
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unsigned_id_token: bool,
-    /// Client assertions for the address of the token endpoint or of introspection, or for several
-    /// audiences (SEC-057)
+    /// Client assertions for the address of an endpoint where clients authenticate (token, introspection,
+    /// revocation, pushed requests: RFC 9126 §2), or for several audiences (SEC-057)
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub assertion_audience: bool,
     /// What this client hears of a token leaves out `aud`, which Django OAuth Toolkit compares with the
@@ -207,6 +211,7 @@ impl Client {
             enabled: true,
             auth_method,
             secrets: Vec::new(),
+            token_endpoint_auth_signing_alg: None,
             jwks: None,
             grant_types: BTreeSet::new(),
             realms: Vec::new(),
@@ -273,6 +278,14 @@ impl Client {
             self.authorization.authorization_signed_response_alg,
         ];
         named.into_iter().flatten().collect()
+    }
+
+    /// Whether what is loaded in a frame at logout has scheme, host and port of a redirect URI
+    /// (Front-Channel Logout §2).
+    pub fn has_front_channel_of_its_own(&self) -> bool {
+        let origin = |uri: &String| url::Url::parse(uri).ok().map(|uri| uri.origin());
+        let own = |uri| self.redirect_uris.iter().any(|redirect| origin(redirect) == origin(uri));
+        self.logout.frontchannel_logout_uri.as_ref().is_none_or(own)
     }
 
     /// RFC 6749 §2.1: confidential clients can keep a credential.

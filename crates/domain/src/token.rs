@@ -133,6 +133,9 @@ pub enum TokenError {
     /// RFC 8707 §2
     #[error("resource is one absolute URI without fragment")]
     InvalidTarget,
+    /// Of several resources that were authorized none is named, or another is (RFC 8707 §2.2)
+    #[error("resource has to name one of the resources that were authorized")]
+    OtherTarget,
     /// Unknown user, wrong password, disabled user: never told apart (SEC-114)
     #[error("wrong username or password")]
     WrongCredentials,
@@ -195,7 +198,7 @@ impl TokenError {
             | Self::Refused(Refusal::ScopeForbidden { .. } | Refusal::ScopeExceedsGrant { .. }) => {
                 TokenErrorCode::InvalidScope
             }
-            Self::InvalidTarget | Self::Refused(Refusal::TargetUnknown) => {
+            Self::InvalidTarget | Self::OtherTarget | Self::Refused(Refusal::TargetUnknown) => {
                 TokenErrorCode::InvalidTarget
             }
             Self::WrongCredentials

@@ -1,5 +1,6 @@
 //! `private_key_jwt`: a client assertion. RFC 7523 §3, with the single audience of rfc7523bis.
 
+use grantor_crypto::alg::Algorithm;
 use grantor_crypto::jwk::JwkSet;
 use grantor_crypto::jws::parse_compact;
 use grantor_crypto::jwt::{AudienceClaim, Claims};
@@ -16,9 +17,10 @@ use crate::params::{ParamError, Params};
 /// (SEC-057).
 const LONGEST_LIFE: i64 = 300;
 
-/// Where clients authenticate that know the older rule, below the issuer: the token endpoint, and for
-/// resource servers introspection (`campus.md` 8.2).
-const ENDPOINTS: [&str; 2] = ["/oauth2/token", "/oauth2/introspect"];
+/// Where clients authenticate that know the older rule, below the issuer: the token endpoint, pushed
+/// requests (RFC 9126 §2), revocation, and for resource servers introspection (`campus.md` 8.2).
+const ENDPOINTS: [&str; 4] =
+    ["/oauth2/token", "/oauth2/par", "/oauth2/revoke", "/oauth2/introspect"];
 
 /// Leeway for clocks, in seconds (SEC-087).
 const LEEWAY: i64 = 30;
@@ -60,7 +62,11 @@ impl Assertion {
         context: AuthContext<'_>,
     ) -> Result<(Vec<u8>, Timestamp), ClientRefusal> {
         let refused = ClientRefusal::BadAssertion;
-        let payload = self.signed_payload(keys)?;
+        let (payload, alg) = self.signed_payload(keys)?;
+        // OIDC Registration §2: MUST be rejected, if it is not signed with this algorithm.
+        if client.token_endpoint_auth_signing_alg.is_some_and(|registered| registered != alg) {
+            return Err(refused("it is not signed with the registered algorithm"));
+        }
         let claims = Claims::parse(&payload).map_err(|_| refused("its claims cannot be read"))?;
         let (all, now) = (&claims.registered, context.now.as_second());
         let own = Some(client.id.as_str());
@@ -68,7 +74,10 @@ impl Assertion {
             return Err(refused("iss and sub are the client_id"));
         }
         if !is_for_us(all.aud.as_ref(), client, context.issuer) {
-            return Err(refused("aud is the issuer, as a single string"));
+            return Err(refused(match client.compat.assertion_audience {
+                true => "aud is the issuer, or the URL of an endpoint where clients authenticate",
+                false => "aud is the issuer, as a single string",
+            }));
         }
         let exp = all.exp.ok_or(refused("exp is missing"))?;
         if exp <= now - LEEWAY {
@@ -89,9 +98,9 @@ impl Assertion {
         Ok((mark, until.map_err(|_| refused("exp cannot be represented"))?))
     }
 
-    /// The payload, if a registered key signed it. Key and algorithm come from the registration
+    /// The payload and what it is signed with, if a registered key signed it. Key and algorithm come from the registration
     /// (SEC-072…076); a `kid` only chooses among them.
-    fn signed_payload(&self, keys: &JwkSet) -> Result<Vec<u8>, ClientRefusal> {
+    fn signed_payload(&self, keys: &JwkSet) -> Result<(Vec<u8>, Algorithm), ClientRefusal> {
         // What is wrong so far is told to nobody, who may not be the client at all (SEC-056).
         let parse = || parse_compact(&self.compact).map_err(|_| ClientRefusal::WrongKey);
         let header = parse()?.header;
@@ -109,7 +118,7 @@ impl Assertion {
             // Fails where the algorithm is not that of the key (SEC-074).
             let Ok(key) = VerifyingKey::from_jwk_for(jwk, header.alg) else { continue };
             if let Ok(payload) = parse()?.verify(&key) {
-                return Ok(payload);
+                return Ok((payload, header.alg));
             }
         }
         Err(ClientRefusal::WrongKey)

@@ -319,6 +319,7 @@ fn what_decides(client: &Client) -> Client {
         enabled: client.enabled,
         auth_method: client.auth_method,
         secrets: Vec::new(),
+        token_endpoint_auth_signing_alg: None,
         jwks: None,
         grant_types: client.grant_types.clone(),
         realms: client.realms.clone(),

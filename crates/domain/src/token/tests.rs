@@ -108,6 +108,7 @@ fn every_error() -> Vec<TokenError> {
         TokenError::UnsupportedGrantType,
         TokenError::MalformedScope,
         TokenError::InvalidTarget,
+        TokenError::OtherTarget,
         TokenError::WrongCredentials,
         TokenError::UnknownRealm,
         TokenError::SlowDown(7),
@@ -134,13 +135,14 @@ fn number(error: &TokenError) -> usize {
         TokenError::Refused(_) => 9,
         TokenError::Code(_) => 10,
         TokenError::CertificateMissing => 11,
+        TokenError::OtherTarget => 12,
     }
 }
 
 /// RFC 6749 §5.2: the characters of `error_description`, and a status that goes with the code.
 #[test]
 fn every_error_has_a_code_and_something_to_say() {
-    let mut seen = [false; 12];
+    let mut seen = [false; 13];
     for error in every_error() {
         seen[number(&error)] = true;
         let (code, description) = (error.code(), error.description());
@@ -150,7 +152,7 @@ fn every_error_has_a_code_and_something_to_say() {
         assert!(description.bytes().all(legal), "{error:?}: {description}");
         assert!(!error.to_string().is_empty());
     }
-    assert_eq!(seen, [true; 12]);
+    assert_eq!(seen, [true; 13]);
 }
 
 #[test]
@@ -164,7 +166,7 @@ fn codes_are_those_of_the_sections() {
     assert_eq!(code(C::InvalidGrant).len(), 7 + 3 + 1);
     assert_eq!(code(C::UnauthorizedClient).len(), 4);
     assert_eq!(code(C::InvalidScope).len(), 3);
-    assert_eq!(code(C::InvalidTarget).len(), 2);
+    assert_eq!(code(C::InvalidTarget).len(), 3);
     assert_eq!(code(C::InvalidRequest).len(), 6 + 3);
     assert_eq!(code(C::UnsupportedGrantType).len(), 1);
     assert_eq!(code(C::SlowDown).len(), 1);

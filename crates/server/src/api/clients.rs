@@ -60,6 +60,10 @@ pub(crate) struct Body {
     /// `private_key_jwt`, `tls_client_auth`, `self_signed_tls_client_auth` or `none`
     #[schema(value_type = String)]
     auth_method: ClientAuthMethod,
+    /// The one algorithm its assertions may be signed with; any that fits one of its keys otherwise
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    token_endpoint_auth_signing_alg: Option<Algorithm>,
     /// Public keys for `private_key_jwt`, certificates (`x5c`) for `self_signed_tls_client_auth`: a
     /// JWK set
     #[serde(default)]
@@ -206,6 +210,7 @@ impl Resource for Clients {
                 application: client.application,
                 enabled: client.enabled,
                 auth_method: client.auth_method,
+                token_endpoint_auth_signing_alg: client.token_endpoint_auth_signing_alg,
                 jwks: client.jwks,
                 grant_types: client.grant_types,
                 realms: client.realms,
@@ -336,6 +341,7 @@ fn written(kept: Client, body: Body) -> Client {
         application: body.application,
         enabled: body.enabled,
         auth_method: body.auth_method,
+        token_endpoint_auth_signing_alg: body.token_endpoint_auth_signing_alg,
         jwks: body.jwks,
         grant_types: body.grant_types,
         realms: body.realms,

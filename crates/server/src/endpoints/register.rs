@@ -50,7 +50,7 @@ impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
         let Some(flaw) = problem.broken().first() else { return Self::Problem(problem) };
         let member = flaw.pointer.trim_start_matches('/').to_owned();
-        let words = format!("{member}: {}", flaw.message());
+        let words = format!("{}: {}", metadata::member_of(&member), flaw.message());
         match member.split('/').next() {
             Some("redirect_uris") => Self::RedirectUri(words),
             _ => Self::Metadata(words),
@@ -215,6 +215,11 @@ async fn checked(
     possible(app, &client)?;
     if needs {
         return Err(Refusal::RedirectUri("redirect_uris: at least one is needed".to_owned()));
+    }
+    if !client.has_front_channel_of_its_own() {
+        let words =
+            "frontchannel_logout_uri: scheme, host and port are not those of a redirect URI";
+        return Err(Refusal::Metadata(words.to_owned()));
     }
     if let Some(uri) = &client.openid.sector_identifier_uri {
         let unlisted =

@@ -140,6 +140,10 @@ async fn trap_086_087_sec_152_what_may_not_be_registered_is_refused_with_its_cod
         (meta(json!({ "id_token_signed_response_alg": "HS256" })),                "invalid_client_metadata"),
         (meta(json!({ "userinfo_encrypted_response_enc": "A128GCM" })),           "invalid_client_metadata"),
         (meta(json!({ "sector_identifier_uri": "https://127.0.0.1/sector" })),    "invalid_client_metadata"),
+        (meta(json!({ "token_endpoint_auth_signing_alg": "HS256" })),             "invalid_client_metadata"),
+        (meta(json!({ "token_endpoint_auth_signing_alg": "none" })),              "invalid_client_metadata"),
+        (meta(json!({ "frontchannel_logout_uri": "https://rp.example:8443/front" })), "invalid_client_metadata"),
+        (meta(json!({ "frontchannel_logout_uri": "https://evil.example/front" })), "invalid_client_metadata"),
         (json!({ "redirect_uris": ["https://a.example/cb", "https://b.example/cb"], "subject_type": "pairwise" }), "invalid_client_metadata"),
     ];
     for (body, code) in table {
@@ -150,6 +154,76 @@ async fn trap_086_087_sec_152_what_may_not_be_registered_is_refused_with_its_cod
             "{body}: {}",
             answer.text
         );
+    }
+    server.stop().await;
+}
+
+/// OIDC Registration §2: what is encrypted with a key of the client's needs one.
+#[tokio::test]
+async fn trap_068_encryption_that_no_registered_key_fits_is_refused_where_it_is_asked_for() {
+    use grantor_crypto::jwe::{DecryptionKey, KeyManagement};
+
+    let (server, admin) = open("open").await;
+    let key = DecryptionKey::generate(KeyManagement::EcdhEs, "enc-1".to_owned()).unwrap();
+    let jwks = json!({ "keys": [key.public_jwk().unwrap()] });
+    for member in ["id_token", "userinfo", "authorization"] {
+        let name = format!("{member}_encrypted_response_alg");
+        let with_alg = |alg: &str| with(least(), &json!({ "jwks": jwks, name.as_str(): alg }));
+        let made = register(&server, &with_alg("ECDH-ES")).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+        let refused = register(&server, &with_alg("RSA-OAEP-256")).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text);
+        assert_eq!(refused.body["error"], "invalid_client_metadata");
+        let words = refused.body["error_description"].as_str().unwrap();
+        assert!(words.starts_with(&name), "{words}");
+    }
+    let client = json!({
+        "id": "sealed", "auth_method": "client_secret_basic", "jwks": jwks,
+        "openid": { "id_token_encryption": { "alg": "RSA-OAEP-256" } },
+    });
+    let refused = server.post("/api/v1/clients", &admin, &client).await;
+    assert!(refused.text.contains("/openid/id_token_encryption"), "{}", refused.text);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn sec_057_the_algorithm_of_assertions_is_kept_told_and_enforced() {
+    use grantor_crypto::alg::Algorithm;
+    use grantor_crypto::jws::Signer;
+    use grantor_crypto::key::SigningKey;
+    use grantor_server::clock::Clock as _;
+
+    let (server, admin) = open("open").await;
+    let key = |alg| SigningKey::generate(alg, Some(format!("{alg}"))).unwrap();
+    let (wrong, right) = (key(Algorithm::Es256), key(Algorithm::Ps256));
+    let made = with(
+        least(),
+        &json!({
+            "token_endpoint_auth_method": "private_key_jwt",
+            "token_endpoint_auth_signing_alg": "PS256",
+            "jwks": { "keys": [wrong.public_jwk(), right.public_jwk()] },
+        }),
+    );
+    let made = register(&server, &made).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    let read = call(&server, Method::GET, &made.body, None).await;
+    let id = made.body["client_id"].as_str().unwrap();
+    let seen = server.get(&format!("/api/v1/clients/{id}"), &admin).await;
+    for answer in [&made, &read, &seen] {
+        assert_eq!(answer.body["token_endpoint_auth_signing_alg"], "PS256", "{}", answer.text);
+    }
+    for (key, status) in [(&wrong, StatusCode::UNAUTHORIZED), (&right, StatusCode::OK)] {
+        let exp = server.clock.now().as_second() + 60;
+        let claims = json!({ "iss": id, "sub": id, "aud": server.issuer, "jti": "a", "exp": exp });
+        let assertion = Signer::new(key, None).sign(claims.to_string().as_bytes()).unwrap();
+        let form = [
+            ("token", "x"),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", assertion.as_str()),
+        ];
+        let answer = server.request(Method::POST, "/oauth2/revoke").form(&form);
+        let answer = Answer::of(answer).await;
+        assert_eq!(answer.status, status, "{}", answer.text);
     }
     server.stop().await;
 }

@@ -18,6 +18,8 @@ pub(super) struct Signed {
     claims: Value,
     method: ClientAuthMethod,
     compat: Compat,
+    /// What it registered for its assertions
+    alg: Option<Algorithm>,
     /// The compact form is changed at last
     forge: fn(String) -> String,
 }
@@ -35,6 +37,7 @@ impl Signed {
             }),
             method: ClientAuthMethod::PrivateKeyJwt,
             compat: Compat::default(),
+            alg: None,
             forge: |compact| compact,
         }
     }
@@ -47,7 +50,12 @@ impl Signed {
             .append_pair("client_assertion", &(self.forge)(compact))
             .finish();
         let keys = JwkSet::parse(json!({ "keys": self.keys }).to_string().as_bytes()).unwrap();
-        let client = Client { auth_method: self.method, compat: self.compat, ..client("shop") };
+        let client = Client {
+            auth_method: self.method,
+            compat: self.compat,
+            token_endpoint_auth_signing_alg: self.alg,
+            ..client("shop")
+        };
         let registered = RegisteredClient { client: Arc::new(client), keys: Arc::new(keys) };
         judge(None, &body, Some(&registered), now())
     }
@@ -82,7 +90,9 @@ fn sec_057_what_makes_an_assertion_worthless() {
     let (ahead, future) =
         (bad("exp is more than five minutes ahead"), bad("it is from the future"));
     let jti = bad("jti is missing or too long");
+    let alg = bad("it is not signed with the registered algorithm");
     let endpoint = format!("{ISSUER}/oauth2/token");
+    let pushed = format!("{ISSUER}/oauth2/par");
     #[rustfmt::skip]
     let table: &[Spoil<'_>] = &[
         ("iss",                     &|a| a.claim("iss", json!("other")),                 ids),
@@ -91,6 +101,7 @@ fn sec_057_what_makes_an_assertion_worthless() {
         ("aud is no array",         &|a| a.claim("aud", json!([ISSUER])),                aud),
         ("aud is for us alone",     &|a| a.claim("aud", json!([ISSUER, "https://evil.example"])), aud),
         ("aud is no endpoint",      &|a| a.claim("aud", json!(endpoint)),                aud),
+        ("aud is not even PAR",     &|a| a.claim("aud", json!(pushed)),                  aud),
         ("aud is exact",            &|a| a.claim("aud", json!(format!("{ISSUER}/"))),    aud),
         ("exp is there",            &|a| a.without("exp"),                               bad("exp is missing")),
         ("exp is ahead",            &|a| a.claim("exp", json!(NOW - 30)),                bad("it has expired")),
@@ -107,6 +118,8 @@ fn sec_057_what_makes_an_assertion_worthless() {
         ("sub is the client",       &|a| a.claim("sub", json!("other")),                 R::Unknown),
         ("the key is registered",   &|a| a.signer = other_key(Algorithm::Es256),         R::WrongKey),
         ("the algorithm too",       &|a| a.signer = other_key(Algorithm::Rs256),         R::WrongKey),
+        ("alg as registered",       &|a| a.alg = Some(Algorithm::Ps256),                 alg),
+        ("alg as registered",       &|a| a.alg = Some(Algorithm::Es384),                 alg),
         ("there is a key",          &|a| a.keys.clear(),                                 R::WrongKey),
         ("kid is the key's",        &|a| a.keys[0]["kid"] = json!("b"),                  R::WrongKey),
         ("SEC-082 kind",            &|a| a.typ = Some("at+jwt"),                         R::WrongKey),
@@ -142,6 +155,8 @@ fn trap_058_sec_057_campus_c12a_a_client_that_is_switched_to_it_may_name_an_endp
         json!(ISSUER),
         json!(endpoint),
         json!(introspection),
+        json!(format!("{ISSUER}/oauth2/par")),
+        json!(format!("{ISSUER}/oauth2/revoke")),
         json!([ISSUER]),
         json!([endpoint]),
         json!(["https://x.example", endpoint]),
@@ -158,6 +173,11 @@ fn trap_058_sec_057_campus_c12a_a_client_that_is_switched_to_it_may_name_an_endp
     ] {
         assert!(!judged(bad.clone()), "{bad}");
     }
+    let mut signed = Signed::right();
+    signed.compat.assertion_audience = true;
+    signed.claim("aud", json!("https://evil.example"));
+    let words = "aud is the issuer, or the URL of an endpoint where clients authenticate";
+    assert_eq!(signed.judge().unwrap_err(), TokenError::Client(R::BadAssertion(words)));
 }
 
 #[test]
@@ -170,6 +190,7 @@ fn rel_024_what_an_assertion_may_be_like_though_clocks_differ() {
         ("five minutes",       &|a| a.claim("exp", json!(NOW + 330))),
         ("leeway of iat",      &|a| a.claim("iat", json!(NOW + 30))),
         ("iat is optional",    &|a| a.without("iat")),
+        ("alg as registered",  &|a| a.alg = Some(Algorithm::Es256)),
         ("typ JWT",            &|a| a.typ = Some("JWT")),
         ("typ of RFC 7523bis", &|a| a.typ = Some("client-authentication+jwt")),
         ("key without a name", &|a| { a.keys[0].as_object_mut().unwrap().remove("kid"); }),

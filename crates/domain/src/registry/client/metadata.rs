@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use grantor_crypto::jwe::EncryptionKey;
 use grantor_oauth_types::client_auth::ClientAuthMethod;
 use grantor_oauth_types::client_metadata::SubjectType;
 use grantor_oauth_types::grant_type::GrantType;
 
 use super::{Flaws, MAX_LIST, Reason};
-use crate::client::{Client, Presentation, TokenProfile};
+use crate::client::{Client, Encryption, Presentation, TokenProfile};
 use crate::redirect_uri::{Leave, check_https};
 use crate::registry::form::{CLIENT_NAME, NAME, is_email};
 
@@ -71,21 +72,31 @@ fn check_authorization(client: &Client, flaws: &mut Flaws) {
     for (at, acr) in settings.default_acr_values.iter().enumerate() {
         flaws.name(&format!("/authorization/default_acr_values/{at}"), acr, NAME);
     }
-    let reason = Reason::Conflict("there are no keys to encrypt with");
-    let keys = client.jwks.is_some() || client.jwks_uri.is_some();
-    let fits = keys || settings.authorization_encryption.is_none();
-    flaws.demand(fits, "/authorization/authorization_encryption", reason.clone());
+    check_encryption(client, flaws);
+}
+
+/// OIDC Registration §2: what is encrypted for the client is encrypted with a key of its own. Whether one
+/// that it publishes fits is seen when it is needed.
+fn check_encryption(client: &Client, flaws: &mut Flaws) {
     let openid = &client.openid;
-    flaws.demand(
-        keys || openid.id_token_encryption.is_none(),
-        "/openid/id_token_encryption",
-        reason.clone(),
-    );
-    flaws.demand(
-        keys || openid.userinfo_encryption.is_none(),
-        "/openid/userinfo_encryption",
-        reason,
-    );
+    let all = [
+        ("/authorization/authorization_encryption", client.authorization.authorization_encryption),
+        ("/openid/id_token_encryption", openid.id_token_encryption),
+        ("/openid/userinfo_encryption", openid.userinfo_encryption),
+    ];
+    let keys = client.jwks.as_ref().map(|jwks| jwks.get("keys").and_then(|keys| keys.as_array()));
+    for (pointer, encryption) in all {
+        let Some(Encryption { alg, .. }) = encryption else { continue };
+        let (fits, words) = match &keys {
+            None => (client.jwks_uri.is_some(), "there are no keys to encrypt with"),
+            Some(keys) => {
+                let mut keys = keys.iter().copied().flatten();
+                let fits = keys.any(|key| EncryptionKey::from_jwk_for(key, alg).is_ok());
+                (fits, "none of the keys in jwks is for this algorithm")
+            }
+        };
+        flaws.demand(fits, pointer, Reason::Conflict(words));
+    }
 }
 
 fn check_presentation(shown: &Presentation, flaws: &mut Flaws) {

@@ -29,6 +29,8 @@ pub(super) struct Metadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) token_endpoint_auth_method: Option<ClientAuthMethod>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    token_endpoint_auth_signing_alg: Option<Algorithm>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     grant_types: Option<BTreeSet<GrantType>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_types: Option<BTreeSet<ResponseType>>,
@@ -201,6 +203,7 @@ impl Metadata {
         let scopes = scopes(self.scope.as_deref(), view)?;
         let mut client = Client {
             name: self.client_name.unwrap_or_default(),
+            token_endpoint_auth_signing_alg: self.token_endpoint_auth_signing_alg,
             grant_types,
             scopes,
             redirect_uris: self.redirect_uris.unwrap_or_default(),
@@ -292,6 +295,7 @@ impl Metadata {
         Self {
             redirect_uris: Some(client.redirect_uris.clone()),
             token_endpoint_auth_method: Some(client.auth_method),
+            token_endpoint_auth_signing_alg: client.token_endpoint_auth_signing_alg,
             grant_types: Some(client.grant_types.clone()),
             response_types: Some(client.response_types.clone()),
             client_name: Some(client.name.clone()).filter(|name| !name.is_empty()),
@@ -344,6 +348,17 @@ impl Metadata {
             ),
             localized: Localized(shown.localized.clone()),
         }
+    }
+}
+
+/// What the member of a client is called in its registration, where that differs.
+pub(super) fn member_of(pointer: &str) -> &str {
+    match pointer {
+        "authorization/authorization_encryption" => "authorization_encrypted_response_alg",
+        "openid/id_token_encryption" => "id_token_encrypted_response_alg",
+        "openid/userinfo_encryption" => "userinfo_encrypted_response_alg",
+        "logout/frontchannel_logout_uri" => "frontchannel_logout_uri",
+        other => other,
     }
 }
 
