@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use grantor_crypto::jwe::{EncryptionKey, KeyManagement};
 use grantor_crypto::jwk::JwkSet;
 use grantor_domain::client::Client;
 use grantor_domain::client_auth::RegisteredClient;
@@ -24,7 +25,7 @@ use crate::outbound::OutboundError;
 /// How many sets are kept.
 const KEPT: usize = 1_024;
 
-/// For how long a set is good.
+/// For how long a set is good at most, whatever its host says of it (OIDC Core §10.2.1).
 const FRESH: SignedDuration = SignedDuration::from_mins(10);
 
 /// How soon a set is fetched again because a key is missing in it once more, or because it could not be
@@ -33,6 +34,17 @@ const AGAIN: SignedDuration = SignedDuration::from_secs(30);
 
 /// The longest document that is kept, in bytes: hundreds of keys (REL-035).
 const LONGEST: usize = 64 * 1024;
+
+/// Why there is no key of a client's to encrypt with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoClientKey {
+    /// What it publishes cannot be had now
+    #[error("the keys of the client cannot be fetched from its jwks_uri")]
+    Unreachable,
+    /// None of its keys is for this algorithm
+    #[error("no key of the client fits the encryption that it is registered for")]
+    Unfit,
+}
 
 /// The sets that were fetched of late.
 #[derive(Debug)]
@@ -55,6 +67,8 @@ struct Fetched {
     /// When it was last fetched because a key was missing
     missed: Option<Timestamp>,
     set: Option<Arc<Value>>,
+    /// For how long it is good
+    fresh: SignedDuration,
 }
 
 /// What somebody wants of a set.
@@ -81,6 +95,30 @@ impl ClientKeys {
     /// The same, where what is kept was found to lack a key.
     pub async fn newest_of(&self, app: &App, client: &Client) -> Option<Arc<Value>> {
         self.get(app, client, Wanted::Newer).await
+    }
+
+    /// The key that content for a client is encrypted with. A set that has none may be an old one
+    /// (OIDC Core §10.2.1).
+    pub async fn encryption_key(
+        &self,
+        app: &App,
+        client: &Client,
+        alg: KeyManagement,
+    ) -> Result<EncryptionKey, NoClientKey> {
+        let fitting = |set: &Value| {
+            let keys = set.get("keys").and_then(Value::as_array)?;
+            keys.iter().find_map(|key| EncryptionKey::from_jwk_for(key, alg).ok())
+        };
+        let mut set = self.set_of(app, client).await;
+        let missing = set.as_deref().is_some_and(|set| fitting(set).is_none());
+        if missing && client.jwks_uri.is_some() {
+            set = self.newest_of(app, client).await;
+        }
+        let set = set.ok_or(NoClientKey::Unreachable);
+        let key = set.and_then(|set| fitting(&set).ok_or(NoClientKey::Unfit));
+        key.inspect_err(|reason| {
+            tracing::warn!(%reason, client = %client.id, %alg, "nothing can be encrypted for a client");
+        })
     }
 
     /// A registration with the keys that its client publishes, if it does.
@@ -125,19 +163,19 @@ impl ClientKeys {
         }
         let before = slot.of(uri);
         let before = before.as_deref();
-        let set = match fetch(app, uri).await {
-            Ok(set) => Some(Arc::new(set)),
+        let (set, fresh) = match fetch(app, uri).await {
+            Ok((set, fresh)) => (Some(Arc::new(set)), fresh),
             Err(error) => {
                 tracing::warn!(%error, client = %client.id, "the keys of a client cannot be fetched");
                 // What was good before is better than nothing.
-                before.and_then(|kept| kept.set.clone())
+                (before.and_then(|kept| kept.set.clone()), FRESH)
             }
         };
         let missed = match wanted {
             Wanted::Newer => Some(now),
             Wanted::Fresh => before.and_then(|kept| kept.missed),
         };
-        let fetched = Fetched { uri: uri.clone(), at: now, missed, set: set.clone() };
+        let fetched = Fetched { uri: uri.clone(), at: now, missed, set: set.clone(), fresh };
         slot.kept.store(Some(Arc::new(fetched)));
         set
     }
@@ -155,19 +193,21 @@ impl Slot {
         let within = |at: Timestamp, limit| now.duration_since(at) < limit;
         let good = match (wanted, &kept.set) {
             (_, None) => within(kept.at, AGAIN),
-            (Wanted::Fresh, Some(_)) => within(kept.at, FRESH),
+            (Wanted::Fresh, Some(_)) => within(kept.at, kept.fresh),
             (Wanted::Newer, Some(_)) => kept.missed.is_some_and(|missed| within(missed, AGAIN)),
         };
         good.then_some(kept)
     }
 }
 
-async fn fetch(app: &App, uri: &str) -> Result<Value, OutboundError> {
-    let body = app.outbound.get(uri).await?;
+/// The set, and for how long it is good: as its host says (RFC 9111 §5.2.2.1), within bounds.
+async fn fetch(app: &App, uri: &str) -> Result<(Value, SignedDuration), OutboundError> {
+    let (body, fresh) = app.outbound.get_kept(uri).await?;
     if body.len() > LONGEST {
         return Err(OutboundError::Unreachable(format!("more than {LONGEST} bytes of keys")));
     }
-    serde_json::from_slice(&body).map_err(|_| OutboundError::NotJson)
+    let set = serde_json::from_slice(&body).map_err(|_| OutboundError::NotJson)?;
+    Ok((set, fresh.unwrap_or(FRESH).clamp(AGAIN, FRESH)))
 }
 
 /// Without a set there are no keys, and nothing verifies.

@@ -33,6 +33,7 @@ use grantor_oauth_types::scope::Scopes;
 use grantor_store::StoreError;
 
 use crate::app::App;
+use crate::client_keys::NoClientKey;
 use crate::decisions::About;
 use crate::directory::{ClientEntry, UserEntry};
 use crate::grants::Context;
@@ -114,6 +115,31 @@ pub enum FlowFailure {
     /// Our doing as well
     #[error(transparent)]
     NoSigner(#[from] NoSigner),
+}
+
+impl From<NoClientKey> for FlowFailure {
+    /// Where the answer itself cannot be encrypted, it is for nobody.
+    fn from(error: NoClientKey) -> Self {
+        match error {
+            NoClientKey::Unreachable => Self::Busy,
+            NoClientKey::Unfit => Self::Page(unencrypted(error)),
+        }
+    }
+}
+
+/// What the client hears where something for it cannot be encrypted (RFC 6749 §4.1.2.1).
+fn unencrypted(error: NoClientKey) -> Complaint {
+    use AuthorizeErrorCode as Code;
+    match error {
+        NoClientKey::Unreachable => Complaint::new(
+            Code::TemporarilyUnavailable,
+            "the keys of the client cannot be fetched from its jwks_uri",
+        ),
+        NoClientKey::Unfit => Complaint::new(
+            Code::ServerError,
+            "no key of the client fits the encryption that it is registered for",
+        ),
+    }
 }
 
 /// A question that is open: who is asked for what, by whom.
@@ -221,7 +247,10 @@ pub async fn question(
     let wanted = Wanted {
         request,
         started: transaction.began(),
-        named: transaction.named,
+        named: transaction
+            .named
+            .as_deref()
+            .map(|sub| hint::among(app, entry.client(), sub, sessions)),
         chosen: transaction.chosen,
         realms: &entry.client().realms,
         scopes_need: scopes_need(context, &entry, request),

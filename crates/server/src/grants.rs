@@ -25,8 +25,10 @@ use jiff::Timestamp;
 
 use crate::app::App;
 use crate::audit::{Actor, Recorded};
+use crate::client_keys::NoClientKey;
 use crate::directory::{ClientEntry, TenantView};
 use crate::extract::Peer;
+use crate::id_tokens::Unprepared;
 use crate::metrics::Signature;
 use crate::tokens::{self, NoSigner, Speaker};
 
@@ -91,6 +93,18 @@ pub enum TokenFailure {
     /// Our doing as well
     #[error(transparent)]
     NoSigner(#[from] NoSigner),
+    /// The client's: nothing can be encrypted for it. It has lost nothing
+    #[error(transparent)]
+    NoClientKey(#[from] NoClientKey),
+}
+
+impl From<Unprepared> for TokenFailure {
+    fn from(error: Unprepared) -> Self {
+        match error {
+            Unprepared::Store(error) => error.into(),
+            Unprepared::ClientKey(error) => error.into(),
+        }
+    }
 }
 
 /// Judges a request of an authenticated client, and issues what it is entitled to.

@@ -10,7 +10,7 @@ use grantor_domain::client::{Client, Encryption};
 use grantor_domain::issue::id_token::{Beside, IdToken};
 use grantor_domain::session::SignIn;
 use grantor_domain::user::User;
-use grantor_oauth_types::id::SessionId;
+use grantor_oauth_types::id::{SessionId, UserId};
 use grantor_oauth_types::name::ClientId;
 use grantor_oauth_types::scope::Scopes;
 use grantor_store::StoreError;
@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::app::App;
+use crate::client_keys::NoClientKey;
 use crate::directory::{GroupNames, TenantView, UserEntry};
 use crate::tokens::NoSigner;
 
@@ -52,17 +53,30 @@ pub struct LookedUp {
     encryption_key: Option<EncryptionKey>,
 }
 
+/// Something that an `id_token` needs cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum Unprepared {
+    /// Our doing
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The client's
+    #[error(transparent)]
+    ClientKey(#[from] NoClientKey),
+}
+
 /// Looks up what an `id_token` for these scopes, or for some of them, is made of.
-pub async fn look_up<E: From<StoreError> + From<NoSigner>>(
+pub async fn look_up(
     app: &App,
     view: &TenantView,
     client: &Client,
     person: &UserEntry,
     scopes: &Scopes,
-) -> Result<LookedUp, E> {
+) -> Result<LookedUp, Unprepared> {
     let group_names = group_names(app, view, person, scopes).await?;
     let encryption_key = match client.openid.id_token_encryption {
-        Some(encryption) => Some(encryption_key(app, client, encryption).await?),
+        Some(Encryption { alg, .. }) => {
+            Some(app.client_keys.encryption_key(app, client, alg).await?)
+        }
         None => None,
     };
     Ok(LookedUp { group_names, encryption_key })
@@ -191,9 +205,14 @@ fn unsigned(payload: &[u8]) -> String {
 /// Who a person is to a client: the same everywhere, or each sector another name that only we can
 /// tell back (OIDC Core §8.1).
 pub fn subject(app: &App, client: &Client, user: &User) -> String {
+    subject_of(app, client, user.id)
+}
+
+/// The same, by the id of a person of the client's tenant.
+pub fn subject_of(app: &App, client: &Client, user: UserId) -> String {
     match client.pairwise_sector() {
-        Some(sector) => app.secrets.pairwise_subject(&user.tenant, &sector, user.id),
-        None => user.id.to_string(),
+        Some(sector) => app.secrets.pairwise_subject(&client.tenant, &sector, user),
+        None => user.to_string(),
     }
 }
 
@@ -214,7 +233,7 @@ pub async fn seal(
     client: &Client,
     encryption: Option<Encryption>,
     signed: String,
-) -> Result<String, NoSigner> {
+) -> Result<String, NoClientKey> {
     seal_content(app, client, encryption, signed, Some("JWT")).await
 }
 
@@ -224,7 +243,7 @@ pub async fn seal_claims(
     client: &Client,
     encryption: Encryption,
     claims: &Map<String, Value>,
-) -> Result<String, NoSigner> {
+) -> Result<String, NoClientKey> {
     let content = serde_json::to_string(claims).expect("claims have string keys only");
     seal_content(app, client, Some(encryption), content, None).await
 }
@@ -235,19 +254,8 @@ async fn seal_content(
     encryption: Option<Encryption>,
     content: String,
     cty: Option<&str>,
-) -> Result<String, NoSigner> {
+) -> Result<String, NoClientKey> {
     let Some(encryption) = encryption else { return Ok(content) };
-    let key = encryption_key(app, client, encryption).await?;
-    encrypt(&key, encryption.enc, cty, content.as_bytes()).map_err(|_| NoSigner)
-}
-
-/// The client's key that content for it is encrypted with.
-async fn encryption_key(
-    app: &App,
-    client: &Client,
-    Encryption { alg, .. }: Encryption,
-) -> Result<EncryptionKey, NoSigner> {
-    let jwks = app.client_keys.set_of(app, client).await.ok_or(NoSigner)?;
-    let keys = jwks.get("keys").and_then(Value::as_array).ok_or(NoSigner)?;
-    keys.iter().find_map(|key| EncryptionKey::from_jwk_for(key, alg).ok()).ok_or(NoSigner)
+    let key = app.client_keys.encryption_key(app, client, encryption.alg).await?;
+    encrypt(&key, encryption.enc, cty, content.as_bytes()).map_err(|_| NoClientKey::Unfit)
 }

@@ -12,8 +12,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ipnet::{Ipv4Net, Ipv6Net};
+use jiff::SignedDuration;
 use reqwest::StatusCode;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{CACHE_CONTROL, HeaderMap};
 use serde_json::Value;
 use url::{Host, Url};
 
@@ -118,12 +120,20 @@ impl Outbound {
 
     /// Gets a document.
     pub async fn get(&self, uri: &str) -> Result<Vec<u8>, OutboundError> {
+        Ok(self.get_kept(uri).await?.0)
+    }
+
+    /// The same, and for how long its host lets it be kept (RFC 9111 §5.2.2), if it says so.
+    pub async fn get_kept(
+        &self,
+        uri: &str,
+    ) -> Result<(Vec<u8>, Option<SignedDuration>), OutboundError> {
         let url = self.check(uri)?;
-        let (status, body) = self.send(&url, self.http()?.get(url.clone())).await?;
-        if !status.is_success() {
-            return Err(OutboundError::Unreachable(format!("status {status}")));
+        let (head, body) = self.answer(&url, self.http()?.get(url.clone())).await?;
+        if !head.status.is_success() {
+            return Err(OutboundError::Unreachable(format!("status {}", head.status)));
         }
-        Ok(body)
+        Ok((body, head.kept))
     }
 
     /// Gets a document with a bearer token (RFC 6750 §2.1), whatever the status is, within a time of
@@ -153,13 +163,22 @@ impl Outbound {
         url: &Url,
         request: reqwest::RequestBuilder,
     ) -> Result<(StatusCode, Vec<u8>), OutboundError> {
+        let (head, body) = self.answer(url, request).await?;
+        Ok((head.status, body))
+    }
+
+    async fn answer(
+        &self,
+        url: &Url,
+        request: reqwest::RequestBuilder,
+    ) -> Result<(Head, Vec<u8>), OutboundError> {
         let port = url.port_or_known_default().unwrap_or_default();
         let host = format!("{}:{port}", url.host_str().unwrap_or_default());
         let turn = self.neighbours.enter(&host, self.clock.now())?;
         let answer = match request.send().await {
             Ok(response) => {
-                let status = response.status();
-                bounded(response).await.map(|body| (status, body))
+                let head = Head { status: response.status(), kept: kept(response.headers()) };
+                bounded(response).await.map(|body| (head, body))
             }
             Err(error) => Err(unreachable(error)),
         };
@@ -197,6 +216,27 @@ impl Outbound {
         };
         if public { Ok(url) } else { Err(OutboundError::Refused("not a public address")) }
     }
+}
+
+/// What counts of the head of an answer.
+struct Head {
+    status: StatusCode,
+    /// For how long it may be kept
+    kept: Option<SignedDuration>,
+}
+
+/// RFC 9111 §5.2.2: `max-age`; not at all with `no-store` and `no-cache`.
+fn kept(headers: &HeaderMap) -> Option<SignedDuration> {
+    let lines = headers.get_all(CACHE_CONTROL).into_iter().filter_map(|line| line.to_str().ok());
+    let lines: Vec<&str> = lines.collect();
+    let words = || lines.iter().flat_map(|line| line.split(',')).map(str::trim);
+    let is = |word: &str, name: &str| word.eq_ignore_ascii_case(name);
+    if words().any(|word| is(word, "no-store") || is(word, "no-cache")) {
+        return Some(SignedDuration::ZERO);
+    }
+    let age = words().filter_map(|word| word.split_once('=')).find(|(name, _)| is(name, "max-age"));
+    let seconds: u32 = age?.1.trim_matches('"').parse().ok()?;
+    Some(SignedDuration::from_secs(seconds.into()))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "that is how `map_err` hands it over")]

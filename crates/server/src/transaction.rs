@@ -8,7 +8,7 @@
 use grantor_crypto::digest::SecretDigest;
 use grantor_crypto::token::TokenSealer;
 use grantor_domain::authorize::AuthorizationRequest;
-use grantor_oauth_types::id::{SessionId, UserId};
+use grantor_oauth_types::id::SessionId;
 use grantor_oauth_types::name::{RealmName, TenantName};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -37,9 +37,9 @@ pub struct Transaction {
     /// Which account goes on with it
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     pub chosen: Option<SessionId>,
-    /// Whom the client named
+    /// Whom the client named, by the `sub` that it knows her by
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
-    pub named: Option<UserId>,
+    pub named: Option<String>,
     /// Which name was typed, and in which realm, on the page before
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     pub typed: Option<(Option<RealmName>, String)>,

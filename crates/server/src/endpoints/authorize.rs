@@ -157,7 +157,7 @@ pub(crate) async fn transaction(
         let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
         request.realm = flow::of_host(&context.tenant, host);
     }
-    let named = flow::named(app, context, entry.client(), &mut request).await?;
+    let named = flow::named(app, context, entry.client(), &mut request);
     let to = Box::new(request.to.clone());
     let named = match named {
         Ok(named) => named,

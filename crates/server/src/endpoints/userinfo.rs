@@ -17,13 +17,14 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::app::App;
+use crate::client_keys::NoClientKey;
 use crate::directory::{TenantView, UserEntry};
 use crate::extract::{Here, Peer, authorization, bearer, is_form};
 use crate::grants::Context;
 use crate::id_tokens;
 use crate::reply::bearer_challenge::challenge;
 use crate::reply::json::{private, retry_after};
-use crate::reply::token::RETRY_SECONDS;
+use crate::reply::token::{KEYS_RETRY_SECONDS, RETRY_SECONDS};
 use crate::tokens::{self, NoSigner};
 
 /// The token is in the header alone.
@@ -59,6 +60,8 @@ enum Refusal {
     Broken(String),
     /// The database is away
     Later,
+    /// Nothing can be encrypted for the client (§5.3.2)
+    NoClientKey(NoClientKey),
 }
 
 impl From<StoreError> for Refusal {
@@ -79,6 +82,12 @@ impl From<NoSigner> for Refusal {
     }
 }
 
+impl From<NoClientKey> for Refusal {
+    fn from(error: NoClientKey) -> Self {
+        Self::NoClientKey(error)
+    }
+}
+
 async fn respond(
     app: &App,
     context: &Context,
@@ -95,6 +104,21 @@ async fn respond(
         Err(Refusal::Later) => {
             let body = json!({ "error": "temporarily_unavailable" });
             retry_after(private(StatusCode::SERVICE_UNAVAILABLE, &body), RETRY_SECONDS)
+        }
+        Err(Refusal::NoClientKey(error)) => {
+            let said =
+                |error: &str, words: String| json!({ "error": error, "error_description": words });
+            let words = error.to_string();
+            match error {
+                NoClientKey::Unreachable => {
+                    let body = said("temporarily_unavailable", words);
+                    let response = private(StatusCode::SERVICE_UNAVAILABLE, &body);
+                    retry_after(response, KEYS_RETRY_SECONDS)
+                }
+                NoClientKey::Unfit => {
+                    private(StatusCode::BAD_REQUEST, &said("invalid_request", words))
+                }
+            }
         }
         Err(Refusal::Broken(reason)) => {
             tracing::error!(%reason, "userinfo failed");

@@ -17,11 +17,14 @@ use grantor_oauth_types::id::GrantId;
 use grantor_store::{Claim, Claimed, Effect, Effects, Expect, operations};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{FlowFailure, Ready, Turn, about, ask, complaint_of, front_channel, with_consents};
+use super::{
+    FlowFailure, Ready, Turn, about, ask, complaint_of, front_channel, unencrypted, with_consents,
+};
 use crate::app::App;
 use crate::audit::Actor;
 use crate::audit_events;
 use crate::grants::Context;
+use crate::id_tokens::Unprepared;
 use crate::session_state;
 use crate::transaction::{Purpose, Pushed};
 
@@ -56,7 +59,13 @@ pub async fn complete(app: &App, context: &Context, ready: Ready) -> Result<Turn
     if let Some(complaint) = forbidden.filter(|_| request.to.response_type().has_token()) {
         return Ok(Turn::Answer(to, Answer::Refused(complaint)));
     }
-    let looked_up = front_channel::look_up(app, context, &ready, &entitled).await?;
+    let looked_up = match front_channel::look_up(app, context, &ready, &entitled).await {
+        Ok(looked_up) => looked_up,
+        Err(Unprepared::Store(error)) => return Err(error.into()),
+        Err(Unprepared::ClientKey(why)) => {
+            return Ok(Turn::Answer(to, Answer::Refused(unencrypted(why))));
+        }
+    };
     let opened = front_channel::grant(context, &ready, &entitled, grant);
     let stored = code.as_ref().map(|secret| single_use(context, secret, &ready, &entitled, grant));
     match write(app, context, &ready, stored, opened).await? {

@@ -15,7 +15,7 @@ use super::{FlowFailure, Ready};
 use crate::access;
 use crate::app::App;
 use crate::grants::{Context, subject, username};
-use crate::id_tokens::{self, LookedUp};
+use crate::id_tokens::{self, LookedUp, Unprepared};
 use crate::tokens::{self, NoSigner, Speaker};
 
 /// The longest life of an access token that travels through a browser, in seconds.
@@ -80,7 +80,7 @@ pub(super) async fn look_up(
     context: &Context,
     ready: &Ready,
     entitled: &Entitlement,
-) -> Result<LookedUp, FlowFailure> {
+) -> Result<LookedUp, Unprepared> {
     let request = ready.transaction.request();
     if !request.is_some_and(|request| request.to.response_type().has_id_token()) {
         return Ok(LookedUp::default());

@@ -11,6 +11,7 @@ use super::{FlowFailure, offered};
 use crate::app::App;
 use crate::directory::UserEntry;
 use crate::grants::Context;
+use crate::id_tokens;
 use crate::known_device::KnownDevice;
 use crate::passwords::{self, Unrecognised};
 use crate::transaction::Transaction;
@@ -47,7 +48,7 @@ pub async fn recognise(
         passwords::Typed { realm, username: &username, password: typed.password, from: typed.from };
     let (error, why) = match passwords::check(app, context, typed).await {
         Ok(user) if !may_sign_in(&user) => (SignInError::Wrong, "may not sign in"),
-        Ok(user) if transaction.named.is_some_and(|named| named != user.user.id) => {
+        Ok(user) if is_another(app, transaction, client, &user) => {
             (SignInError::OtherPerson, "another person was meant")
         }
         Ok(user) => return Ok(Ok(user)),
@@ -58,6 +59,17 @@ pub async fn recognise(
     };
     passwords::note_failed(app, context, realm, &username, why).await?;
     Ok(Err(error))
+}
+
+/// SEC-031: whether the client means somebody else.
+fn is_another(
+    app: &App,
+    transaction: &Transaction,
+    client: Option<&Client>,
+    user: &UserEntry,
+) -> bool {
+    let is = |sub: &String, client| id_tokens::subject(app, client, &user.user) == *sub;
+    transaction.named.as_ref().is_some_and(|sub| !client.is_some_and(|client| is(sub, client)))
 }
 
 /// SEC-051, SEC-130: a disabled user gets nothing, whatever the way.

@@ -126,7 +126,7 @@ async fn look_up(
     if !code.scopes.contains("openid") {
         return Ok(LookedUp::default());
     }
-    id_tokens::look_up(app, &context.tenant, client, user, &code.scopes).await
+    Ok(id_tokens::look_up(app, &context.tenant, client, user, &code.scopes).await?)
 }
 
 async fn find(
@@ -149,7 +149,7 @@ fn target(code: &AuthorizationCode, named: Option<String>) -> Result<Option<Stri
         (Some(named), of) if of.contains(&named) => Ok(Some(named)),
         (None, []) => Ok(None),
         (None, [one]) => Ok(Some(one.clone())),
-        (Some(_) | None, _) => Err(TokenError::InvalidTarget),
+        (Some(_) | None, _) => Err(TokenError::OtherTarget),
     }
 }
 

@@ -144,7 +144,7 @@ async fn look_up(
     if grant.origin.is_none() || !grant.scopes.contains("openid") {
         return Ok(LookedUp::default());
     }
-    id_tokens::look_up(app, &context.tenant, client, user, &grant.scopes).await
+    Ok(id_tokens::look_up(app, &context.tenant, client, user, &grant.scopes).await?)
 }
 
 /// OIDC Core §12.2: the same person, the same sign-in, no nonce.

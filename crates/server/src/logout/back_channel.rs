@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::app::App;
+use crate::client_keys::NoClientKey;
 use crate::directory::TenantView;
 use crate::id_tokens;
 use crate::outbound::OutboundError;
@@ -27,7 +28,7 @@ const TAKEN_FOR: SignedDuration = SignedDuration::from_secs(10);
 /// How often a node looks for messages that it was not told of.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Signed as the client's `id_token`s are (Back-Channel Logout §2.6), at each try anew: it lives for two
+/// Signed, and then encrypted, as the client's `id_token`s are (Back-Channel Logout §2.6), at each try anew: it lives for two
 /// minutes. By its `jti` the client knows that it was told before.
 fn logout_token(
     view: &TenantView,
@@ -103,6 +104,9 @@ enum Undelivered {
     /// Our doing as well
     #[error("no key signs it")]
     NoSigner,
+    /// The client's
+    #[error(transparent)]
+    NoClientKey(#[from] NoClientKey),
 }
 
 async fn deliver(app: &App, notice: &Notice) {
@@ -144,5 +148,7 @@ async fn send(app: &App, notice: &Notice, now: Timestamp) -> Result<(), Undelive
     };
     let token = logout_token(&view, client, &sub, *session, notice.id, now);
     let token = token.ok_or(Undelivered::NoSigner)?;
+    let encryption = client.openid.id_token_encryption;
+    let token = id_tokens::seal(app, client, encryption, token).await?;
     Ok(app.outbound.post_form(uri, &[("logout_token", token.as_str())]).await?)
 }

@@ -11,10 +11,14 @@ use grantor_store::StoreError;
 use super::json;
 use crate::app::App;
 use crate::audit::Actor;
+use crate::client_keys::NoClientKey;
 use crate::grants::{Context, Issued, TokenFailure};
 
 /// Seconds after which a busy or broken store may be asked again.
 pub const RETRY_SECONDS: u32 = 1;
+
+/// Seconds after which keys of a client that could not be fetched are asked for again.
+pub const KEYS_RETRY_SECONDS: u32 = 30;
 
 /// §5.1.
 pub fn issued(issued: Issued, decision: DecisionId) -> Response<Body> {
@@ -80,6 +84,14 @@ pub fn told(app: &App, context: &Context, failure: &TokenFailure) -> Told {
             tracing::error!(%error, "no token can be signed");
             said(TokenErrorCode::ServerError, "internal error", None)
         }
+        // Logged where the key was looked for.
+        TokenFailure::NoClientKey(error) => match error {
+            NoClientKey::Unreachable => {
+                let code = TokenErrorCode::TemporarilyUnavailable;
+                said(code, &error.to_string(), Some(KEYS_RETRY_SECONDS))
+            }
+            NoClientKey::Unfit => said(TokenErrorCode::InvalidRequest, &error.to_string(), None),
+        },
     }
 }
 

@@ -84,6 +84,50 @@ async fn trap_029_prompt_consent_asks_even_where_nobody_would_be_asked() {
     world.server.stop().await;
 }
 
+/// OIDC Core §5.5.1, §8.1: the `sub` that is wanted is the one that this client sees.
+#[tokio::test]
+async fn trap_031_087_a_wished_sub_of_a_pairwise_client_is_its_own_name_for_her() {
+    let world = World::new().await;
+    let pairwise =
+        with(shop(), &json!({ "id": "pairwise", "openid": { "subject_type": "pairwise" } }));
+    let secret = world.client(&pairwise).await["client_secret"].as_str().unwrap().to_owned();
+    let (anna, bert) = (world.browser(), world.browser());
+    let mut subs = std::collections::HashMap::new();
+    for (client, secret) in [("shop", &world.secret), ("pairwise", &secret)] {
+        for (browser, name) in [(&anna, "anna"), (&bert, "bert")] {
+            let seen = browser.open(&world.request(&[("client_id", client)])).await;
+            let seen = match seen.has("login-form") {
+                true => world.sign_in(browser, &seen, name).await,
+                false => seen,
+            };
+            let seen =
+                if seen.has("consent-form") { world.agree(browser, &seen).await } else { seen };
+            let tokens = world.redeem_as(client, secret, &seen.answer()["code"].clone()).await;
+            let token = tokens.body["id_token"].as_str().unwrap();
+            let token = grantor_crypto::jws::parse_compact(token).unwrap();
+            let claims: serde_json::Value =
+                serde_json::from_slice(token.unverified_payload()).unwrap();
+            subs.insert((client, name), claims["sub"].as_str().unwrap().to_owned());
+        }
+    }
+    for client in ["shop", "pairwise"] {
+        let other = if client == "shop" { "pairwise" } else { "shop" };
+        for member in ["id_token", "userinfo"] {
+            let wish = |sub: &str| json!({ member: { "sub": { "value": sub } } }).to_string();
+            let silent = |claims: &str| {
+                world.request(&[("client_id", client), ("prompt", "none"), ("claims", claims)])
+            };
+            let hers = silent(&wish(&subs[&(client, "anna")]));
+            assert!(anna.open(&hers).await.answer().contains_key("code"), "{client} {member}");
+            let seen = bert.open(&hers).await;
+            assert_eq!(seen.answer()["error"], "login_required", "{client} {member}");
+            let seen = anna.open(&silent(&wish(&subs[&(other, "anna")]))).await;
+            assert_eq!(seen.answer()["error"], "login_required", "{client} {member}");
+        }
+    }
+    world.server.stop().await;
+}
+
 #[tokio::test]
 async fn trap_031_our_own_id_token_is_a_hint_though_it_has_expired_and_for_its_user_only() {
     let world = World::new().await;

@@ -20,6 +20,8 @@ pub(crate) struct Host {
     certificate: Vec<u8>,
     pages: Arc<Mutex<HashMap<String, String>>>,
     pub(crate) seen: Arc<Mutex<Vec<String>>>,
+    /// A further line of each head
+    line: Arc<Mutex<&'static str>>,
 }
 
 impl Host {
@@ -39,7 +41,8 @@ impl Host {
         let port = listener.local_addr().unwrap().port();
         let pages: Arc<Mutex<HashMap<String, String>>> = Arc::default();
         let seen: Arc<Mutex<Vec<String>>> = Arc::default();
-        let (known, saw) = (Arc::clone(&pages), Arc::clone(&seen));
+        let line: Arc<Mutex<&'static str>> = Arc::default();
+        let (known, saw, says) = (Arc::clone(&pages), Arc::clone(&seen), Arc::clone(&line));
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
@@ -69,12 +72,14 @@ impl Host {
                     Some(page) => ("200 OK".to_owned(), page.as_str()),
                     None => ("404 Not Found".to_owned(), ""),
                 };
-                let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", body.len());
+                let line = *says.lock().unwrap();
+                let length = body.len();
+                let head = format!("HTTP/1.1 {status}\r\n{line}content-length: {length}\r\n\r\n");
                 let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
                 let _ = stream.shutdown().await;
             }
         });
-        Self { port, certificate: made.cert.der().to_vec(), pages, seen }
+        Self { port, certificate: made.cert.der().to_vec(), pages, seen, line }
     }
 
     pub(crate) fn at(&self, path: &str) -> String {
@@ -83,6 +88,11 @@ impl Host {
 
     pub(crate) fn put(&self, path: &str, body: &Value) {
         self.pages.lock().unwrap().insert(path.to_owned(), body.to_string());
+    }
+
+    /// What the head of every answer says from now on.
+    fn say(&self, line: &'static str) {
+        *self.line.lock().unwrap() = line;
     }
 
     pub(crate) fn redirect(&self, path: &str, to: &str) {
@@ -256,12 +266,69 @@ async fn sec_047_a_code_is_not_spent_on_an_id_token_that_cannot_be_made() {
     let world = Openid::on(host.server().await, encrypted).await;
     let code = world.given("openid").await;
     let refused = world.redeem(&code).await;
-    assert_eq!(refused.status, StatusCode::INTERNAL_SERVER_ERROR, "{}", refused.text);
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{}", refused.text);
+    assert_eq!(refused.body["error"], "temporarily_unavailable");
+    assert_eq!(refused.header("retry-after"), "30");
+    // There, and none of the keys is for it.
+    let other = DecryptionKey::generate(KeyManagement::RsaOaep256, "enc-0".to_owned()).unwrap();
+    host.put("/jwks", &json!({ "keys": [other.public_jwk().unwrap()] }));
+    world.server.clock.advance(jiff::SignedDuration::from_secs(29));
+    assert_eq!(world.redeem(&code).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(host.count("/jwks"), 1, "not asked again so soon");
+    world.server.clock.advance(jiff::SignedDuration::from_secs(2));
+    let refused = world.redeem(&code).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text);
+    assert_eq!(refused.body["error"], "invalid_request");
+    let words = "no key of the client fits the encryption that it is registered for";
+    assert_eq!(refused.body["error_description"], words);
     host.put("/jwks", &json!({ "keys": [key.public_jwk().unwrap()] }));
-    world.server.clock.advance(jiff::SignedDuration::from_secs(31));
+    world.server.clock.advance(jiff::SignedDuration::from_secs(28));
+    world.server.clock.advance(jiff::SignedDuration::from_secs(3));
     let bought = world.redeem(&code).await;
     assert_eq!(bought.status, StatusCode::OK, "{}", bought.text);
     assert_eq!(bought.body["id_token"].as_str().unwrap().split('.').count(), 5);
+    world.server.stop().await;
+}
+
+/// OIDC Core §10.2.1: as its host says, within bounds.
+#[tokio::test]
+async fn trap_068_rel_035_a_key_to_encrypt_with_is_fetched_again_when_its_time_is_over() {
+    use grantor_crypto::jwe::{DecryptionKey, KeyManagement, parse_compact};
+
+    let key = |kid: &str| DecryptionKey::generate(KeyManagement::EcdhEs, kid.to_owned()).unwrap();
+    let host = Host::start().await;
+    let encrypted = json!({
+        "jwks_uri": host.at("/jwks"), "openid": { "id_token_encryption": { "alg": "ECDH-ES" } },
+    });
+    let world = Openid::on(host.server().await, encrypted).await;
+    let publish = |kid: &str, line: &'static str| {
+        host.say(line);
+        host.put("/jwks", &json!({ "keys": [key(kid).public_jwk().unwrap()] }));
+    };
+    let kid = async |world: &Openid| {
+        let bought = world.redeemed("openid").await;
+        let token = parse_compact(bought["id_token"].as_str().unwrap()).unwrap();
+        token.header.kid.clone().unwrap()
+    };
+    let later = |seconds| world.server.clock.advance(jiff::SignedDuration::from_secs(seconds));
+    publish("first", "cache-control: public, MAX-AGE=60\r\n");
+    assert_eq!(kid(&world).await, "first");
+    publish("second", "cache-control: max-age=0\r\n");
+    later(59);
+    assert_eq!(kid(&world).await, "first");
+    later(2);
+    assert_eq!(kid(&world).await, "second");
+    publish("third", "cache-control: max-age=86400\r\n");
+    later(29);
+    assert_eq!(kid(&world).await, "second", "at most one fetch in thirty seconds");
+    later(2);
+    assert_eq!(kid(&world).await, "third");
+    publish("fourth", "");
+    later(599);
+    assert_eq!(kid(&world).await, "third");
+    later(2);
+    assert_eq!(kid(&world).await, "fourth", "ten minutes at most");
+    assert_eq!(host.count("/jwks"), 4);
     world.server.stop().await;
 }
 
