@@ -10,7 +10,7 @@
 use axum::http::HeaderValue;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use grantor_crypto::digest::KeyedDigest;
+use grantor_crypto::digest::{KeyedDigest, SecretDigest};
 use grantor_oauth_types::name::TenantName;
 
 use crate::cookie;
@@ -54,7 +54,9 @@ impl KnownDevice {
         let name = self.name.as_deref()?;
         let tag = secrets.device_tag(tenant, account, name);
         let known = self.tags.contains(&tag);
-        known.then(|| format!("{name} {account}"))
+        // The store is told a digest: what is in a cookie is written down nowhere (SEC-094).
+        let digest = BASE64_URL_SAFE_NO_PAD.encode(SecretDigest::of(name).as_bytes());
+        known.then(|| format!("{digest} {account}"))
     }
 
     /// The cookie of a browser in which the owner of this account has signed in just now.
