@@ -13,4 +13,5 @@ fuzz_target!(|text: &str| {
     let variables = variables.lines().filter_map(|line| line.split_once('='));
     let variables = variables.map(|(name, value)| (format!("GRANTOR_{name}"), value.to_owned()));
     let _ = raw::parse(file, variables);
+    let _ = raw::has_password(file);
 });
