@@ -10,7 +10,7 @@ use grantor_crypto::seal::Keyring;
 use grantor_server::clock::{Clock, SystemClock};
 use grantor_server::listener::{Face, Listener};
 use grantor_server::secrets::Secrets;
-use grantor_server::seed;
+use grantor_server::seed::{self, FirstStart};
 use grantor_server::start::{Node, Running, start};
 use grantor_server::tls::{ClientAuthorities, ClientCertificates, server_config};
 use grantor_store::Store;
@@ -122,7 +122,15 @@ pub(crate) async fn run(
     let name = &config.settings.default_tenant;
     refuse_lost_key(config, &*store).await?;
     let keyring = open_keyring(config)?;
-    seed::first_start(&*store, name, &config.issuer, &config.hosts, clock.now()).await?;
+    let found =
+        seed::first_start(&*store, name, &config.issuer, &config.hosts, clock.now()).await?;
+    if let FirstStart::Existing { issuer } = found
+        && issuer != config.issuer
+    {
+        tracing::warn!(configured = %config.issuer, %issuer,
+            "the database was made for another issuer, and only that one is answered for: set tenant.issuer to it, \
+             or change it in the tenant through the management API");
+    }
     let secrets = Secrets::open(keyring, &*store, name, clock.now())
         .await
         .hint("if the master key was changed, name the old one in keys.older_master_key_files")?;
