@@ -5,11 +5,21 @@ use std::collections::HashMap;
 use grantor_oauth_types::id::{GrantId, SessionId};
 use grantor_oauth_types::name::{ClientId, RealmName, TenantName};
 use grantor_oauth_types::revocation_feed::CLAIM_SEPARATOR;
+use grantor_oauth_types::scope::Scopes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::realm::Realm;
+
 /// The scope that allows to revoke tokens by the claims of somebody else.
 pub const CLAIMS_OF_OTHERS: &str = "grantor.revocation_write";
+
+/// Whether somebody with these scopes, of this realm, may add to the list: it is read by every API, and not
+/// for everybody to fill. `stups.md` 3.9: by default `uid`, and a service or an employee.
+pub fn may_add(scopes: &Scopes, realm: Option<&Realm>) -> bool {
+    let trusted = realm.is_some_and(|realm| realm.services || realm.name.as_str() == "employees");
+    scopes.contains(CLAIMS_OF_OTHERS) || trusted && scopes.contains("uid")
+}
 
 /// A salted SHA-256 (see [`grantor_oauth_types::revocation_feed`]).
 pub type Hash = [u8; 32];

@@ -39,11 +39,21 @@ const LONGEST: usize = 64 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoClientKey {
     /// What it publishes cannot be had now
-    #[error("the keys of the client cannot be fetched from its jwks_uri")]
+    #[error("{}", self.words())]
     Unreachable,
     /// None of its keys is for this algorithm
-    #[error("no key of the client fits the encryption that it is registered for")]
+    #[error("{}", self.words())]
     Unfit,
+}
+
+impl NoClientKey {
+    /// For its developer.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Unreachable => "the keys of the client cannot be fetched from its jwks_uri",
+            Self::Unfit => "no key of the client fits the encryption that it is registered for",
+        }
+    }
 }
 
 /// The sets that were fetched of late.

@@ -83,10 +83,10 @@ pub(crate) async fn authenticated(
     context: &Context,
     presented: &PresentedClient,
 ) -> Result<AuthenticatedClient, TokenFailure> {
-    let late = tokio::time::sleep(REFUSED_AFTER);
     let judged = judged(app, context, presented).await;
     if let Err(TokenFailure::Refused(TokenError::Client(_))) = &judged {
-        late.await;
+        let elapsed = app.clock.now().duration_since(context.now).unsigned_abs();
+        tokio::time::sleep(REFUSED_AFTER.saturating_sub(elapsed)).await;
     }
     judged
 }

@@ -131,14 +131,8 @@ impl From<NoClientKey> for FlowFailure {
 fn unencrypted(error: NoClientKey) -> Complaint {
     use AuthorizeErrorCode as Code;
     match error {
-        NoClientKey::Unreachable => Complaint::new(
-            Code::TemporarilyUnavailable,
-            "the keys of the client cannot be fetched from its jwks_uri",
-        ),
-        NoClientKey::Unfit => Complaint::new(
-            Code::ServerError,
-            "no key of the client fits the encryption that it is registered for",
-        ),
+        NoClientKey::Unreachable => Complaint::new(Code::TemporarilyUnavailable, error.words()),
+        NoClientKey::Unfit => Complaint::new(Code::ServerError, error.words()),
     }
 }
 
@@ -274,8 +268,8 @@ pub async fn question(
         Outcome::Granted(entitled) => Ok(Ok(Open { generation, entry, user, session, entitled })),
         Outcome::Refused(refusal) => {
             let record = app.decisions.decide_anew(ask, &about, &facts, generation, context.now);
-            let complaint = foresee::refused(app, context, &record);
-            Ok(Err(Unanswered::Refused(complaint.unwrap_or_else(|| complaint_of(&refusal)))))
+            let complaint = foresee::refused(app, context, &record, &refusal);
+            Ok(Err(Unanswered::Refused(complaint)))
         }
     }
 }

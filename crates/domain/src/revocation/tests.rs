@@ -259,3 +259,23 @@ proptest! {
         prop_assert!(is_dead(&all, &token) || !is_dead(&set(&alive), &token));
     }
 }
+
+#[test]
+fn the_list_is_filled_by_services_employees_and_those_who_may() {
+    let realm = |name: &str, services| Realm { services, ..crate::example::realm(name) };
+    let (customers, employees) = (realm("customers", false), realm("employees", false));
+    let robots = realm("robots", true);
+    let write = CLAIMS_OF_OTHERS;
+    for (scopes, realm, may) in [
+        ("uid", Some(&customers), false),
+        ("uid", None, false),
+        ("uid", Some(&employees), true),
+        ("uid", Some(&robots), true),
+        ("email", Some(&robots), false),
+        (write, Some(&customers), true),
+        (write, None, true),
+    ] {
+        let scopes = Scopes::parse(scopes).unwrap();
+        assert_eq!(may_add(&scopes, realm), may, "{scopes} {realm:?}");
+    }
+}

@@ -54,7 +54,8 @@ pub fn foreseen(
         })
     });
     let record = asks.into_iter().find_map(|ask| foresee(&ask, &about.facts()))?;
-    refused(app, context, &Arc::new(record))
+    let Outcome::Refused(refusal) = record.decision.outcome.clone() else { return None };
+    Some(refused(app, context, &Arc::new(record), &refusal))
 }
 
 /// What the client hears of a decision against it, which is recorded.
@@ -62,11 +63,11 @@ pub(super) fn refused(
     app: &App,
     context: &Context,
     record: &Arc<RecordedDecision>,
-) -> Option<Complaint> {
-    let Outcome::Refused(refusal) = &record.decision.outcome else { return None };
+    refusal: &Refusal,
+) -> Complaint {
     let actor = Actor::Client(record.ask.client.clone());
     context.record_decision(app, "authorization.refused", actor, record);
-    Some(complaint_of(refusal))
+    complaint_of(refusal)
 }
 
 /// The level of sign-in that the scopes need which are asked for, or come by default.

@@ -340,14 +340,20 @@ async fn sec_136_recent_activity_is_ones_own_log_in_safe_words_page_by_page() {
     world.server.stop().await;
 }
 
-#[tokio::test]
-async fn sec_065_offline_access_taken_back_ends_the_grant() {
-    let world = World::new().await;
-    let anna = signed_in(&world, "anna", PASSWORD).await;
+/// What the shop was given for when anna is away, and her browser.
+async fn offline(world: &World) -> (TestBrowser, Answer) {
+    let anna = signed_in(world, "anna", PASSWORD).await;
     let scopes = "openid offline_access wishlist.read";
     let seen = anna.open(&world.request(&[("scope", scopes), ("prompt", "consent")])).await;
     let seen = world.agree(&anna, &seen).await;
-    let bought = redeemed(&world, &seen.answer()["code"]).await;
+    let bought = redeemed(world, &seen.answer()["code"]).await;
+    (anna, bought)
+}
+
+#[tokio::test]
+async fn sec_065_offline_access_taken_back_ends_the_grant() {
+    let world = World::new().await;
+    let (anna, bought) = offline(&world).await;
     let refresh = async |of: &Answer| {
         let refresh = text(of, "refresh_token");
         token(&world, &[("grant_type", "refresh_token"), ("refresh_token", refresh)]).await
@@ -363,11 +369,7 @@ async fn sec_065_offline_access_taken_back_ends_the_grant() {
 #[tokio::test]
 async fn sec_065_offline_access_taken_from_the_client_ends_the_grant() {
     let world = World::new().await;
-    let anna = signed_in(&world, "anna", PASSWORD).await;
-    let scopes = "openid offline_access wishlist.read";
-    let seen = anna.open(&world.request(&[("scope", scopes), ("prompt", "consent")])).await;
-    let seen = world.agree(&anna, &seen).await;
-    let bought = redeemed(&world, &seen.answer()["code"]).await;
+    let (_, bought) = offline(&world).await;
     let mut client = world.server.get("/api/v1/clients/shop", &world.admin).await.body;
     let members = client.as_object_mut().unwrap();
     members
@@ -378,5 +380,16 @@ async fn sec_065_offline_access_taken_from_the_client_ends_the_grant() {
     let token_of = text(&bought, "refresh_token");
     let next = token(&world, &[("grant_type", "refresh_token"), ("refresh_token", token_of)]).await;
     assert_eq!(next.body["error"], "invalid_grant", "{}", next.text);
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn sec_043_ones_own_name_reads_as_it_is_written() {
+    let world = World::new().await;
+    let anna = signed_in(&world, "anna", PASSWORD).await;
+    posted(&anna, "/account/profile", &[("name", "An\u{202e}na\r\n\u{200b} B.")]).await;
+    let path = format!("/api/v1/users/{}", world.users["anna"]);
+    let user = world.server.get(&path, &world.admin).await;
+    assert_eq!(user.body["display_name"], "Anna B.");
     world.server.stop().await;
 }

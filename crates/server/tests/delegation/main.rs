@@ -13,6 +13,7 @@ mod explained;
 mod front_channel;
 mod group_claim;
 mod hybrid;
+mod list_of_revocations;
 mod objects;
 mod posted;
 mod pushed;

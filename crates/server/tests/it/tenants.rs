@@ -110,3 +110,35 @@ async fn a_disabled_tenant_issues_nothing_and_what_it_issued_is_dead() {
     assert_eq!(list.body["items"].as_array().unwrap().len(), 2);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn what_is_made_in_a_tenant_with_a_path_is_found_where_location_says() {
+    let server = TestServer::start().await;
+    let admin = server.admin_token().await;
+    let other = globex(&server, &admin).await;
+    for (token, api) in [(&admin, "/api/v1"), (&other, "/globex/api/v1")] {
+        let made = server.post(&format!("{api}/groups"), token, &json!({ "name": "staff" })).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+        let location = made.header("location");
+        assert!(location.starts_with(&format!("{api}/groups/")), "{location}");
+        assert_eq!(server.get(location, token).await.body["name"], "staff");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_database_with_other_tenants_gets_no_second_default_one() {
+    use grantor_server::{clock::Clock as _, seed};
+
+    let server = TestServer::start().await;
+    let admin = server.admin_token().await;
+    let name = "two".parse().unwrap();
+    let now = server.clock.now();
+    let made = seed::first_start(&*server.app.store, &name, "http://127.0.0.1:1", &[], now).await;
+    let why = made.unwrap_err();
+    let words = std::error::Error::source(&why).expect("a reason").to_string();
+    assert!(words.contains("two") && words.contains("main"), "{words}");
+    let tenants = server.get("/api/v1/tenants", &admin).await;
+    assert_eq!(tenants.body["items"].as_array().unwrap().len(), 1, "{}", tenants.text);
+    server.stop().await;
+}

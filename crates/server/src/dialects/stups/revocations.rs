@@ -8,8 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE;
 use grantor_domain::params::Params;
-use grantor_domain::revocation::{CLAIMS_OF_OTHERS, Revocation, Target, hash};
-use grantor_oauth_types::name::RealmName;
+use grantor_domain::revocation::{self, CLAIMS_OF_OTHERS, Revocation, Target, hash};
 use grantor_store::{Effect, Effects, StoreError, operations};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -174,12 +173,10 @@ async fn add(
     Ok(app.directory.catch_up(context.now).await?)
 }
 
-/// 3.9, the default rule of access: the log of revocations is not for everybody to fill.
+/// 3.9: the rule of access to the list.
 fn may_revoke(context: &Context, caller: &LiveToken) -> bool {
-    let realm = caller.token.realm.as_ref();
-    let services = |name: &RealmName| context.tenant.realms.get(name).is_some_and(|r| r.services);
-    let trusted = realm.is_some_and(|name| name.as_str() == "employees" || services(name));
-    caller.token.scopes.contains(CLAIMS_OF_OTHERS) || trusted && caller.token.scopes.contains("uid")
+    let realm = caller.token.realm.as_ref().and_then(|name| context.tenant.realms.get(name));
+    revocation::may_add(&caller.token.scopes, realm)
 }
 
 /// What is no token of ours there is nothing to revoke of (RFC 7009 §2.2). Who may revoke for others may
